@@ -1,0 +1,60 @@
+# Every command makes what it needs: the first call installs into .venv (about two minutes), later calls do not.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+SHEETS ?= $(wildcard exercises/week*.ipynb)
+
+.PHONY: help book serve lab exercises grade test tools bench lock clean
+
+help:
+	@echo "make book        build the book (open _build/html/index.html)"
+	@echo "make test        prove all of it: code, notebooks, exercises, the built pages in a browser"
+	@echo "make lab         open JupyterLab on the exercise sheets"
+	@echo "make grade       mark your own sheets in exercises/  (SHEETS=path/to/week1.ipynb for others)"
+	@echo "make exercises   write the exercise sheets from the solutions"
+	@echo "make serve       serve the built book on this machine"
+	@echo "make bench       time the NumPy code against PyTorch"
+	@echo "make lock        freeze what requirements.txt installs into constraints.txt"
+	@echo "make clean       remove what make book made"
+
+$(STAMP): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | tail -1): use make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt -e .
+	@touch $@
+
+book: $(STAMP)
+	$(BIN)/python scripts/build_book.py
+
+serve: book
+	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 8000
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab exercises/week1.ipynb
+
+exercises: $(STAMP)
+	$(BIN)/python -m cnnlib.grading exercises
+
+grade: $(STAMP)
+	$(BIN)/python -m cnnlib.grading check $(SHEETS)
+
+tools:
+	@sh scripts/install_tools.sh
+
+# Two notebooks at a time on two cores: one thread each, or they fight for the cores. The built pages are tested too.
+test: book tools
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax -rs
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/scratch.py
+
+lock:
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	( echo "# Made by make lock: the whole set that requirements.txt installs. Local build tags such as +cpu are left out."; \
+	  $(BIN)/pip freeze | sed 's/+[A-Za-z0-9.]*$$//' ) > constraints.txt
+
+clean:
+	rm -rf _build

@@ -1,0 +1,118 @@
+"""A question: what is asked, the answer, the cases, the wrong turns and the honest other ways, in one place."""
+
+import copy
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CASES = 20                   # random cases a check draws; half of them in float32
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known wrong answer, and what a good tutor would say to it."""
+
+    name: str
+    hint: str
+    function: object
+
+
+@dataclass
+class Question:
+    """One question of an exercise sheet.
+
+    name: what the student defines; it is the question's id everywhere.  title, points ≥ 1.
+    asks: one sentence, what was asked.  reference(*args): the answer.
+    cases(rng): the arguments of one random case; never square, never constant.
+    tolerance: |got − expected| ≤ tolerance · (1 + |expected|).
+    """
+
+    name: str
+    title: str
+    points: int
+    asks: str
+    reference: object
+    cases: object
+    tolerance: float = 1e-4
+    mistakes: list = field(default_factory=list)
+    alternatives: dict = field(default_factory=dict)
+
+    def mistake(self, name, hint):
+        """Decorator: this function is a known wrong answer."""
+        def register(function):
+            self.mistakes.append(Mistake(name, hint, function))
+            return function
+        return register
+
+    def accepted(self, name):
+        """Decorator: this function is another right answer."""
+        def register(function):
+            self.alternatives[name] = function
+            return function
+        return register
+
+    def draw_cases(self, seed=0, count=CASES):
+        """`count` cases from the seed; every second one has its arrays in float32."""
+        rng = np.random.default_rng(seed)
+        return [_cast(self.cases(rng), np.float32 if i % 2 else np.float64) for i in range(count)]
+
+    def same(self, got, expected):
+        """Whether two answers are the same within the tolerance: shape and every number."""
+        got, expected = np.asarray(got), np.asarray(expected)
+        return got.shape == expected.shape and bool(np.all(close(got, expected, self.tolerance)))
+
+    def name_mistake(self, cases, answers, expected):
+        """The first known mistake that gives what the student gave, in every case where the student gave numbers.
+
+        answers: one array or None a case.  Returns a Mistake or None.
+        """
+        given = [i for i, answer in enumerate(answers) if answer is not None]
+        if all(self.same(answers[i], expected[i]) for i in given):
+            return None                                                  # nothing wrong among the numbers
+        for mistake in self.mistakes:
+            try:
+                if all(self.same(mistake.function(*copy.deepcopy(cases[i])), answers[i]) for i in given):
+                    return mistake
+            except Exception:                                            # this wrong way breaks on these inputs
+                continue
+        return _general_mistake([answers[i] for i in given], [expected[i] for i in given], self.tolerance)
+
+
+def close(got, expected, tolerance):
+    """Elementwise: finite and within the tolerance."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.isfinite(got) & (np.abs(np.subtract(got, expected, dtype=np.float64))
+                                   <= tolerance * (1 + np.abs(expected)))
+
+
+def _cast(arguments, dtype):
+    return tuple(a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arguments)
+
+
+# Wrong in ways that any question can be wrong in: tried after the question's own list.
+_GENERAL = [
+    ("the result is all zeros", "Is the loop entered, and is its result stored in what you return?",
+     lambda got, want: np.zeros_like(want)),
+    ("the sign is reversed", "Each number is right but for its sign. Look for a difference taken the wrong way round.",
+     lambda got, want: -want),
+    ("rows and columns are exchanged", "The result is the transpose of what was asked. Which index is the row?",
+     lambda got, want: want.T),
+    ("the numbers are cut to integers",
+     "An array made from integers, or with an integer dtype, keeps only whole numbers. Give it a floating-point dtype.",
+     lambda got, want: np.trunc(want)),
+    ("every number is too large or too small by one factor",
+     "The ratio of your result to the right one is the same everywhere. Is a normalisation missing, or done twice?",
+     lambda got, want: want * (np.vdot(got, want) / np.vdot(want, want))),
+]
+
+
+def _general_mistake(answers, expected, tolerance):
+    for name, hint, wrong_way in _GENERAL:
+        def alike(got, want, wrong_way=wrong_way):
+            # a match says something only where the wrong way differs from the right one
+            wrong = wrong_way(got, want) if got.shape in (want.shape, want.shape[::-1]) and np.isfinite(got).all() else None
+            return wrong is not None and wrong.shape == got.shape and np.all(close(got, wrong, tolerance))
+        with np.errstate(all="ignore"):
+            if all(alike(np.asarray(g), np.asarray(w, dtype=np.float64)) for g, w in zip(answers, expected, strict=True)):
+                return Mistake(name, hint, wrong_way)
+    return None

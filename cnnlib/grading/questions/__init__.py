@@ -1,0 +1,19 @@
+"""All questions, by week."""
+
+from . import week1
+
+WEEKS = {1: week1.QUESTIONS}
+
+_RAISE = object()
+
+
+def find(name, missing=_RAISE):
+    """The question of this name; `missing`, or ValueError naming those there are, when there is none."""
+    for questions in WEEKS.values():
+        for question in questions:
+            if question.name == name:
+                return question
+    if missing is not _RAISE:
+        return missing
+    known = ", ".join(question.name for questions in WEEKS.values() for question in questions)
+    raise ValueError(f"check: no question is named {name!r}; there are {known}")

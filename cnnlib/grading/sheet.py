@@ -1,0 +1,118 @@
+"""Exercise sheets: made from the solutions, and marked on the student's own machine."""
+
+import copy
+import re
+from pathlib import Path
+
+import nbformat
+
+STUB = "# your code here\nraise NotImplementedError()"
+# nbgrader's marks: https://nbgrader.readthedocs.io, "Developing assignments"
+_SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION$", re.MULTILINE | re.DOTALL)
+_HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?^[ \t]*### END HIDDEN TESTS\n?", re.MULTILINE | re.DOTALL)
+
+
+def make_sheet(solution):
+    """The sheet that a student gets: solutions replaced by a stub, hidden tests and outputs taken out.
+
+    solution: a notebook node with nbgrader's `### BEGIN SOLUTION` … `### END SOLUTION` marks.  Returns a new node.
+    Raises ValueError when a mark is left without its partner, naming the cell.
+    """
+    sheet = copy.deepcopy(solution)
+    for number, cell in enumerate(sheet.cells):
+        if cell.cell_type != "code":
+            continue
+        cell.source = _SOLUTION.sub(lambda m: "\n".join(m["indent"] + line for line in STUB.split("\n")), cell.source)
+        cell.source = _HIDDEN.sub("", cell.source).strip("\n")
+        for mark in ("SOLUTION", "HIDDEN TESTS"):
+            if f"### BEGIN {mark}" in cell.source or f"### END {mark}" in cell.source:
+                raise ValueError(f"make_sheet: cell {number} has a {mark} mark without its partner")
+        cell.outputs, cell.execution_count = [], None
+    return sheet
+
+
+def write_sheets(solutions, exercises):
+    """Write exercises/weekN.ipynb for every solutions/weekN.ipynb; returns the list of paths written."""
+    written = []
+    for source in sorted(Path(solutions).glob("week*.ipynb")):
+        target = Path(exercises) / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(make_sheet(nbformat.read(source, as_version=4)), target)
+        written.append(target)
+    return written
+
+
+# What runs in the sheet's own kernel behind its last cell; the marks come back as JSON.
+_MARK_CELL = """
+from cnnlib.grading.sheet import mark_namespace
+mark_namespace(globals(), {week})
+"""
+
+
+class _Marks:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def _repr_mimebundle_(self, **_options):
+        return {"application/json": self.rows, "text/plain": repr(self.rows)}
+
+
+def mark_namespace(namespace, week):
+    """Check every question of the week whose name the namespace holds.  Displays itself as JSON rows."""
+    from .check import check
+    from .questions import WEEKS
+
+    rows = []
+    for question in WEEKS[week]:
+        answer = namespace.get(question.name)
+        if callable(answer):
+            # under the question's name, so that a lambda is found too
+            verdict = check(_renamed(answer, question.name))
+            note = verdict.mistake.name if verdict.mistake else verdict.case.problem if verdict.case else verdict.note
+            row = {"verdict": verdict.headline, "passed": verdict.passed, "note": note}
+        else:
+            row = {"verdict": "not defined", "passed": False, "note": ""}
+        rows.append({"question": question.name, "title": question.title, "points": question.points, **row})
+    return _Marks(rows)
+
+
+def _renamed(answer, name):
+    def call(*args):
+        return answer(*args)
+    call.__name__ = name
+    return call
+
+
+def mark_sheet(path, timeout=120):
+    """Run a sheet in a kernel of its own and check every question of its week.
+
+    This runs the sheet's code as you, with all your rights: for your own sheets only.
+    path: a notebook named weekN.ipynb.  timeout: seconds a cell may take.
+    Returns a list of rows: question, title, points, verdict, passed, note.
+    Raises ValueError when the file is no such notebook, RuntimeError when its kernel dies or a cell never ends.
+    """
+    import nbclient
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    from .questions import WEEKS
+
+    path = Path(path)
+    match = re.fullmatch(r"week(\d+)", path.stem)
+    if not match or int(match[1]) not in WEEKS:
+        known = ", ".join(f"week{week}.ipynb" for week in WEEKS)
+        raise ValueError(f"mark_sheet: path must name a sheet, one of {known}; got {path.name!r}")
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:      # no file, no JSON, no notebook
+        raise ValueError(f"mark_sheet: {path} cannot be read as a notebook: {error}") from None
+    notebook.cells.append(nbformat.v4.new_code_cell(_MARK_CELL.format(week=match[1])))
+    client = nbclient.NotebookClient(notebook, timeout=timeout, allow_errors=True, kernel_name="python3",
+                                     resources={"metadata": {"path": str(path.parent)}})
+    try:
+        client.execute()
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise RuntimeError(f"mark_sheet: {path.name} did not run to its end: {type(error).__name__}") from None
+    for output in notebook.cells[-1].outputs:
+        if "application/json" in output.get("data", {}):
+            return output["data"]["application/json"]
+    raise RuntimeError(f"mark_sheet: {path.name} gave no marks; does it still import cnnlib?")

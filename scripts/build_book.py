@@ -1,0 +1,82 @@
+"""Build the book: execute what changed, in parallel, then let Jupyter Book render it; any warning is an error.
+
+Jupyter Book's cache looks only at the code cells of a notebook. So a stamp over cnnlib and the pins decides here
+whether the cache still holds: when either changed, all notebooks run again.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+CACHE = BUILD / ".jupyter_cache"
+TIMEOUT = 180                # seconds a cell may take, as in _config.yml
+
+
+def fingerprint(*patterns):
+    """A hash over the names and contents of all files that match."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def changed(stamp, value):
+    """Whether the value differs from the one in the stamp file of the last build."""
+    path = BUILD / stamp
+    return not path.exists() or path.read_text() != value
+
+
+def execute_notebooks():
+    """Fill Jupyter Book's cache, as many notebooks at a time as there are cores, one thread each."""
+    os.environ.update(dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1"))
+    cache = get_cache(str(CACHE))
+    pages = [*ROOT.glob("chapters/*/*.ipynb"), *ROOT.glob("exercises/*.ipynb")]
+    notebooks = sorted(map(str, pages))
+    for path in notebooks:
+        cache.add_nb_to_project(path)
+    result = load_executor("local-parallel", cache).run_and_cache(filter_uris=notebooks, timeout=TIMEOUT)
+    for path in result.errored + result.excepted:
+        traceback = cache.get_project_record(path).traceback
+        print(f"{path} did not run to its end.\n{traceback or ''}", file=sys.stderr)
+    return not result.errored + result.excepted
+
+
+def prune_mathjax():
+    """The offline MathJax is 22 MB; pages load one script of it and its fonts."""
+    for bundle in BUILD.glob("html/_static/mathjax"):
+        for path in bundle.rglob("*"):
+            if path.is_file() and path.name != "tex-chtml.js" and path.suffix != ".woff":
+                path.unlink()
+
+
+def main():
+    BUILD.mkdir(exist_ok=True)
+    code = fingerprint("cnnlib/**/*.py", "cnnlib/**/*.jinja", "constraints.txt", "requirements.txt")
+    look = fingerprint("_static/**/*", "_config.yml", "_toc.yml", "references.bib", "scripts/build_book.py") + code
+    if changed(".code-stamp", code):
+        shutil.rmtree(CACHE, ignore_errors=True)
+    if not execute_notebooks():
+        sys.exit(1)
+    (BUILD / ".code-stamp").write_text(code)
+
+    everything = changed(".look-stamp", look)
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "-n", "--keep-going"]
+    status = subprocess.run(command + ["--all"] * everything, cwd=ROOT).returncode
+    if status:
+        (BUILD / ".look-stamp").unlink(missing_ok=True)
+        sys.exit(f"The book has errors or warnings (exit code {status}); they are above.")
+    (BUILD / ".look-stamp").write_text(look)
+    prune_mathjax()
+    print(f"\nThe book is built. Open {BUILD / 'html' / 'index.html'} or run: make serve")
+
+
+if __name__ == "__main__":
+    main()
