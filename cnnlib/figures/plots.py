@@ -44,7 +44,8 @@ def draw_weights(ax, weights, title=None, values=False, limit=None, fmt="{:.3g}"
     """Draw a matrix of weights, gradients or differences in two colours around zero.
 
     weights: (H, W).  limit: the largest modulus of the colours (default: that of weights).
-    values: write each number into its cell, in the format fmt.  Returns the AxesImage. Raises ValueError for other ranks.
+    values: write each number into its cell, in the format fmt.
+    Returns the AxesImage. Raises ValueError for other ranks.
     """
     weights = np.asarray(weights)
     if weights.ndim != 2:
@@ -83,7 +84,9 @@ def image_row(images, titles, vmin=None, vmax=None, height=2.4):
     Returns (figure, axes). Raises ValueError when there are not as many titles as images.
     """
     if len(images) != len(titles) or not images:
-        raise ValueError(f"image_row: needs as many titles as images and at least one, got {len(images)} and {len(titles)}")
+        raise ValueError(
+            f"image_row: needs as many titles as images and at least one, got {len(images)} and {len(titles)}"
+        )
     fig, axes = plt.subplots(1, len(images), figsize=(7, height), squeeze=False)
     for ax, image, title in zip(axes[0], images, titles, strict=True):
         draw_image(ax, image, title, vmin, vmax)

@@ -59,8 +59,9 @@ def sweep(draw, *, caption, quality=None, **controls):
         range(0, 10), or a list of numbers: a slider        a list of strings: a menu
         dict {"label": value}: a menu of labels             Span(0.5, 3.0): a slider, any value when live
     quality: None for lossless frames, 1 … 100 for photographs (85 is good).
-    Returns an object that displays itself.  Raises TypeError or ValueError for no or empty controls, more than 60 frames,
-    and a draw that returns no figure or no alt text.
+    Returns an object that displays itself.
+    Raises TypeError or ValueError for no or empty controls, more than 60 frames, and a draw that returns no figure or
+    no alt text.
     """
     if not callable(draw):
         raise TypeError(f"sweep: draw must be a function, got {draw!r}")

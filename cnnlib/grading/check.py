@@ -21,8 +21,10 @@ from .questions import find
 
 SECONDS = 20                 # no check runs longer
 _HERE = Path(__file__).parent
-_TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=jinja2.select_autoescape(["html.jinja"]),
-                                trim_blocks=True, lstrip_blocks=True)
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_HERE), autoescape=jinja2.select_autoescape(["html.jinja"]),
+    trim_blocks=True, lstrip_blocks=True,
+)
 
 
 @dataclass
@@ -98,11 +100,13 @@ def check(answer, seed=0, seconds=SECONDS):
 
 
 def _verdict(question, cases, expected, judged, results, seconds):
-    if any(isinstance(result.error, NotImplementedError) for result in results):
-        return Verdict(question, "unanswered", len(judged))
+    for result in results:
+        if isinstance(result.error, NotImplementedError):
+            return Verdict(question, "unanswered", len(judged), note=_what_is_missing(question, result.error))
     if len(judged) < len(cases):
-        return Verdict(question, "timeout", len(judged), note=f"After {seconds:g} seconds {len(judged)} of {len(cases)} cases were "
-                       "done. Is there a loop that never ends? If the kernel stays busy, restart it.")
+        note = (f"After {seconds:g} seconds {len(judged)} of {len(cases)} cases were done. Is there a loop that never "
+                "ends? If the kernel stays busy, restart it.")
+        return Verdict(question, "timeout", len(judged), note=note)
     failing = [case for case in judged if case.problem]
     if not failing:
         return Verdict(question, "passed", len(judged))
@@ -204,6 +208,13 @@ def _name_of(answer, frame):
             if value is answer and find(alias, missing=None) is not None:
                 return alias
     return name
+
+
+def _what_is_missing(question, error):
+    """An answer may call an earlier one that is not there yet: say which."""
+    inner = traceback.extract_tb(error.__traceback__)[-1].name
+    other = find(inner, missing=None)
+    return f"It calls `{inner}`, which is not answered yet." if other and other is not question else ""
 
 
 def _student_line(error):

@@ -109,10 +109,12 @@ _GENERAL = [
 def _general_mistake(answers, expected, tolerance):
     for name, hint, wrong_way in _GENERAL:
         def alike(got, want, wrong_way=wrong_way):
-            # a match says something only where the wrong way differs from the right one
-            wrong = wrong_way(got, want) if got.shape in (want.shape, want.shape[::-1]) and np.isfinite(got).all() else None
-            return wrong is not None and wrong.shape == got.shape and np.all(close(got, wrong, tolerance))
+            got, want = np.asarray(got), np.asarray(want, dtype=np.float64)
+            if got.shape not in (want.shape, want.shape[::-1]) or not np.isfinite(got).all():
+                return False
+            wrong = wrong_way(got, want)
+            return wrong.shape == got.shape and np.all(close(got, wrong, tolerance))
         with np.errstate(all="ignore"):
-            if all(alike(np.asarray(g), np.asarray(w, dtype=np.float64)) for g, w in zip(answers, expected, strict=True)):
+            if all(map(alike, answers, expected)):
                 return Mistake(name, hint, wrong_way)
     return None

@@ -14,7 +14,7 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     out[n, o, i] = bias[o] + Σ_c Σ_u  input[n, c, s·i + d·u − p] · weight[o, c, u]
 
     input: (N, C, L) or (C, L)   weight: (O, C/groups, K)   bias: (O,)  →  (N, O, L_out) or (O, L_out)
-    L_out = ⌊(L + 2p − d(K − 1) − 1)/s⌋ + 1.  padding: int, "valid", or "same" (stride 1 only; the odd zero goes behind).
+    L_out = ⌊(L + 2p − d(K − 1) − 1)/s⌋ + 1.  padding: int, "valid", or "same" (stride 1; the odd zero goes behind).
     Raises TypeError or ValueError naming the argument.  Source: `torch.nn.functional.conv1d`.
     """
     return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
@@ -36,7 +36,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def _conv(name, n, input, weight, bias, stride, padding, dilation, groups):
     input, weight = _check_float(name, input=input, weight=weight)
     if weight.ndim != n + 2:
-        raise ValueError(f"{name}: weight needs {n + 2} axes (O, C/groups, {n} of the kernel), got shape {weight.shape}")
+        raise ValueError(f"{name}: weight needs {n + 2} axes (O, C/groups, {n} of the kernel), got {weight.shape}")
     input, unbatched = _add_batch(name, input, n)
     stride = _per_axis(name, "stride", stride, n, minimum=1)
     dilation = _per_axis(name, "dilation", dilation, n, minimum=1)

@@ -155,7 +155,7 @@ def circular_convolve(x, w):
 
 
 def frequency_response(w, size=64):
-    """What a kernel does to each frequency: the modulus of its discrete Fourier transform, zero frequency in the middle.
+    """What a kernel does to each frequency: the modulus of its Fourier transform, zero frequency in the middle.
 
     |Σ_u w[u] · exp(−2πi f·u)|       f from −1/2 to 1/2 cycles per pixel in each axis
 

@@ -177,7 +177,8 @@ def _(image, template):
     return np.sum(windows * template, axis=(-2, -1)) / norms
 
 
-@template.mistake("the square root is missing", hint="The denominator is the root of the product of the two sums of squares.")
+@template.mistake("the square root is missing",
+                  hint="The denominator is the root of the product of the two sums of squares.")
 def _(image, template):
     windows = np.lib.stride_tricks.sliding_window_view(image, template.shape)
     windows = windows - windows.mean(axis=(-2, -1), keepdims=True)
@@ -185,7 +186,8 @@ def _(image, template):
     return np.sum(windows * template, axis=(-2, -1)) / (np.sum(windows**2, axis=(-2, -1)) * np.sum(template**2))
 
 
-@template.mistake("the template is flipped", hint="Matching is correlation: lay the template on the image as it stands.")
+@template.mistake("the template is flipped",
+                  hint="Matching is correlation: lay the template on the image as it stands.")
 def _(image, template):
     return signal.match_template(image, template[::-1, ::-1])
 
@@ -228,12 +230,14 @@ def _(x, w):
     return signal.convolve(x, w, "valid")
 
 
-@convolve1d.mistake("the output has the length of the input", hint="Full convolution has n + k − 1 numbers, \"same\" has n.")
+@convolve1d.mistake("the output has the length of the input",
+                    hint="Full convolution has n + k − 1 numbers, \"same\" has n.")
 def _(x, w):
     return signal.convolve(x, w, "same")
 
 
-@convolve1d.mistake("one number too many at the end", hint="The last overlap is at index n + k − 2, so there are n + k − 1.")
+@convolve1d.mistake("one number too many at the end",
+                    hint="The last overlap is at index n + k − 2, so there are n + k − 1.")
 def _(x, w):
     return np.append(signal.convolve(x, w), 0)
 
@@ -299,12 +303,14 @@ def _(x, w, mode):
     return signal.correlate(x, w[::-1, ::-1], mode)
 
 
-@modes.mistake('"full" adds k zeros on each side', hint="With k − 1 zeros the kernel still touches one sample; with k, none.")
+@modes.mistake('"full" adds k zeros on each side',
+               hint="With k − 1 zeros the kernel still touches one sample; with k, none.")
 def _(x, w, mode):
     return signal.correlate(np.pad(x, [(k, k) for k in w.shape]), w) if mode == "full" else signal.correlate(x, w, mode)
 
 
-@modes.mistake("the mode is ignored", hint="The three modes differ in the zeros added around the image before the kernel slides.")
+@modes.mistake("the mode is ignored",
+               hint="The three modes differ in the zeros added around the image before the kernel slides.")
 def _(x, w, mode):
     return signal.correlate(x, w, "valid")
 
@@ -348,22 +354,26 @@ toeplitz = Question(
 )
 
 
-@toeplitz.mistake("the matrix of the correlation", hint="Each column holds the kernel from top to bottom as it stands, not turned round.")
+@toeplitz.mistake("the matrix of the correlation",
+                  hint="Each column holds the kernel from top to bottom as it stands, not turned round.")
 def _(w, n):
     return signal.convolution_matrix(w[::-1], n)
 
 
-@toeplitz.mistake("the matrix is transposed", hint="T has n + k − 1 rows, one for each output, and n columns, one for each input.")
+@toeplitz.mistake("the matrix is transposed",
+                  hint="T has n + k − 1 rows, one for each output, and n columns, one for each input.")
 def _(w, n):
     return signal.convolution_matrix(w, n).T
 
 
-@toeplitz.mistake("only the n rows of \"same\"", hint="The full convolution has n + k − 1 outputs, and T a row for each.")
+@toeplitz.mistake("only the n rows of \"same\"",
+                  hint="The full convolution has n + k − 1 outputs, and T a row for each.")
 def _(w, n):
     return signal.convolution_matrix(w, n, "same")
 
 
-@toeplitz.mistake("only the rows where the kernel fits", hint="That is \"valid\". Full has rows in which the kernel hangs over the edge.")
+@toeplitz.mistake("only the rows where the kernel fits",
+                  hint="That is \"valid\". Full has rows in which the kernel hangs over the edge.")
 def _(w, n):
     return signal.convolution_matrix(w, n, "valid")
 
@@ -400,28 +410,35 @@ def _(w, n):
 
 blocks = Question(
     "doubly_block_toeplitz", title="The matrix of a two-dimensional convolution", points=5,
-    asks="The matrix T with T @ x.ravel() equal to the full convolution of x with w, ravelled, for every x (height, width).",
+    asks="The matrix T with T @ x.ravel() equal to the full convolution of x with w, ravelled, for x (height, width).",
     reference=lambda w, height, width: signal.convolution_matrix_2d(w, (height, width)),
     cases=lambda rng: (_kernel(rng, 1, 4), *_unequal(rng, 2, 6)),
 )
 
 
-@blocks.mistake("the kernel is flipped in both axes", hint="T of the correlation. The kernel's row u goes to the block on the u-th diagonal below the main one.")
+@blocks.mistake("the kernel is flipped in both axes",
+                hint="T of the correlation. The kernel's row u goes to the block on the u-th diagonal "
+                     "below the main one.")
 def _(w, height, width):
     return blocks.reference(w[::-1, ::-1], height, width)
 
 
-@blocks.mistake("the blocks are flipped inside", hint="The order of the blocks is right; each block is the Toeplitz matrix of a row turned round.")
+@blocks.mistake("the blocks are flipped inside",
+                hint="The order of the blocks is right; each block is the Toeplitz matrix of a row turned round.")
 def _(w, height, width):
     return blocks.reference(w[:, ::-1], height, width)
 
 
-@blocks.mistake("the order of the blocks is reversed", hint="The blocks are right; the kernel's first row belongs on the main diagonal of blocks, the next below it.")
+@blocks.mistake("the order of the blocks is reversed",
+                hint="The blocks are right; the kernel's first row belongs on the main diagonal of blocks, "
+                     "the next below it.")
 def _(w, height, width):
     return blocks.reference(w[::-1], height, width)
 
 
-@blocks.mistake("height and width are exchanged", hint="x.ravel() goes through a row of W numbers before the next row: blocks are for rows, their insides for columns.")
+@blocks.mistake("height and width are exchanged",
+                hint="x.ravel() goes through a row of W numbers before the next row: blocks are for rows, "
+                     "their insides for columns.")
 def _(w, height, width):
     return blocks.reference(w, width, height)
 
@@ -476,7 +493,8 @@ binomial = Question(
 )
 
 
-@binomial.mistake("the kernel is not normalised", hint="[1, 2, 1] makes an image four times brighter at each pass: divide by 4.")
+@binomial.mistake("the kernel is not normalised",
+                  hint="[1, 2, 1] makes an image four times brighter at each pass: divide by 4.")
 def _(times):
     return _binomial(times) * 4**times
 
@@ -499,13 +517,15 @@ def _(times):
     return kernel
 
 
-@binomial.mistake("the kernel is multiplied, not convolved", hint="Two passes are two convolutions: convolve the kernel with itself.")
+@binomial.mistake("the kernel is multiplied, not convolved",
+                  hint="Two passes are two convolutions: convolve the kernel with itself.")
 def _(times):
     return np.array([0.25, 0.5, 0.25]) ** times
 
 
 @binomial.mistake("a Gaussian in place of the binomial",
-                  hint="The Gaussian of variance times/2 is the limit. The kernel asked for is exact for every number of passes.")
+                  hint="The Gaussian of variance times/2 is the limit. The kernel asked for is exact for "
+                       "every number of passes.")
 def _(times):
     x = np.arange(-times, times + 1)
     return np.exp(-(x**2) / times) / np.sqrt(np.pi * times)
@@ -544,19 +564,22 @@ def _(x, kernel_height, kernel_width, stride):
     return columns.reference(x, kernel_height, kernel_width, stride).T
 
 
-@columns.mistake("the kernel's height and width are exchanged", hint="A window has kernel_height rows and kernel_width columns.")
+@columns.mistake("the kernel's height and width are exchanged",
+                 hint="A window has kernel_height rows and kernel_width columns.")
 def _(x, kernel_height, kernel_width, stride):
     return columns.reference(x, kernel_width, kernel_height, stride)
 
 
-@columns.mistake("the windows go down the columns first", hint="The order is row by row: all windows of the first row come first.")
+@columns.mistake("the windows go down the columns first",
+                 hint="The order is row by row: all windows of the first row come first.")
 def _(x, kernel_height, kernel_width, stride):
     out = columns.reference(x, kernel_height, kernel_width, stride)
     height = conv_output_size(x.shape[0], kernel_height, stride)
     return out.reshape(len(out), height, -1).transpose(0, 2, 1).reshape(len(out), -1)
 
 
-@columns.mistake("each window is ravelled by columns", hint="Inside a window, too, the order is row by row, as ravel() has it.")
+@columns.mistake("each window is ravelled by columns",
+                 hint="Inside a window, too, the order is row by row, as ravel() has it.")
 def _(x, kernel_height, kernel_width, stride):
     out = columns.reference(x, kernel_height, kernel_width, stride)
     return out.reshape(kernel_height, kernel_width, -1).transpose(1, 0, 2).reshape(out.shape)
@@ -594,7 +617,8 @@ circular = Question(
 )
 
 
-@circular.mistake("the border is filled with zeros", hint="Outside of the image the image begins again: index modulo H and W.")
+@circular.mistake("the border is filled with zeros",
+                  hint="Outside of the image the image begins again: index modulo H and W.")
 def _(x, w):
     return signal.correlate(np.pad(x, [(0, k - 1) for k in w.shape]), w)
 
@@ -604,12 +628,14 @@ def _(x, w):
     return circular.reference(x, w[::-1, ::-1])
 
 
-@circular.mistake("rolled the wrong way", hint="np.roll(x, −u) brings x[i + u] to place i; np.roll(x, u) brings x[i − u].")
+@circular.mistake("rolled the wrong way",
+                  hint="np.roll(x, −u) brings x[i + u] to place i; np.roll(x, u) brings x[i − u].")
 def _(x, w):
     return sum(w[u, v] * np.roll(x, (u, v), (0, 1)) for u, v in np.ndindex(*w.shape))
 
 
-@circular.mistake("only the inside", hint="The output has the size of the input: every pixel has a full window on a torus.")
+@circular.mistake("only the inside",
+                  hint="The output has the size of the input: every pixel has a full window on a torus.")
 def _(x, w):
     return signal.correlate(x, w)
 
@@ -674,7 +700,8 @@ def _(x, w, dy, dx):
     return np.abs(moved_first - shift(signal.correlate(x, w, "same"), -dy, -dx, "circular")).max()
 
 
-@gap.mistake("dy and dx are exchanged in one of the two", hint="dy moves rows (axis 0), dx moves columns (axis 1), both times.")
+@gap.mistake("dy and dx are exchanged in one of the two",
+             hint="dy moves rows (axis 0), dx moves columns (axis 1), both times.")
 def _(x, w, dy, dx):
     moved_first = signal.correlate(shift(x, dy, dx, "circular"), w, "same")
     return np.abs(moved_first - shift(signal.correlate(x, w, "same"), dx, dy, "circular")).max()
@@ -685,7 +712,8 @@ def _(x, w, dy, dx):
     return np.abs(signal.correlate(shift(x, dy, dx, "circular"), w, "same") - signal.correlate(x, w, "same")).max()
 
 
-@gap.mistake("the border is circular", hint="With a circular border the gap is zero up to rounding. Here f pads with zeros.")
+@gap.mistake("the border is circular",
+             hint="With a circular border the gap is zero up to rounding. Here f pads with zeros.")
 def _(x, w, dy, dx):
     moved_first = signal.correlate(shift(x, dy, dx, "circular"), w, "same", "circular")
     return np.abs(moved_first - shift(signal.correlate(x, w, "same", "circular"), dy, dx, "circular")).max()
@@ -710,23 +738,27 @@ def _(x, w, dy, dx):
 
 lift = Question(
     "p4_lift", title="A kernel in four orientations", points=3,
-    asks="The four valid cross-correlations of an image with a square kernel turned counter-clockwise by 0, 1, 2, 3 quarters.",
+    asks="The four valid cross-correlations of an image with a kernel turned counter-clockwise by 0, 1, 2, 3 quarters.",
     reference=lambda x, w: groups.p4_lift(x[None, None], w[None, None])[0, 0],
     cases=lambda rng: (_image(rng), _numbers(rng, (int(rng.integers(2, 5)),) * 2)),
 )
 
 
-@lift.mistake("the kernel turns clockwise", hint="np.rot90 turns counter-clockwise; with a negative count it turns the other way.")
+@lift.mistake("the kernel turns clockwise",
+              hint="np.rot90 turns counter-clockwise; with a negative count it turns the other way.")
 def _(x, w):
     return np.stack([signal.correlate(x, np.rot90(w, -r)) for r in range(4)])
 
 
-@lift.mistake("the kernel is flipped", hint="Each of the four is a cross-correlation: no flip. As it stands, the order starts with two quarters.")
+@lift.mistake("the kernel is flipped",
+              hint="Each of the four is a cross-correlation: no flip. As it stands, the order starts with "
+                   "two quarters.")
 def _(x, w):
     return np.stack([signal.convolve(x, np.rot90(w, r), "valid") for r in range(4)])
 
 
-@lift.mistake("the kernel is mirrored and not turned", hint="Four mirror images are another set. A quarter turn is np.rot90.")
+@lift.mistake("the kernel is mirrored and not turned",
+              hint="Four mirror images are another set. A quarter turn is np.rot90.")
 def _(x, w):
     return np.stack([signal.correlate(x, k) for k in (w, w[:, ::-1], w[::-1, ::-1], w[::-1])])
 
@@ -766,7 +798,8 @@ fft = Question(
 )
 
 
-@fft.mistake("the ends wrap round", hint="That is circular convolution. Pad both with zeros to n + k − 1 before the transform.")
+@fft.mistake("the ends wrap round",
+             hint="That is circular convolution. Pad both with zeros to n + k − 1 before the transform.")
 def _(x, w):
     return signal.circular_convolve(x, w)
 
@@ -778,24 +811,28 @@ def _(x, w):
     return np.fft.irfft2(np.fft.rfft2(x, shape) * np.fft.rfft2(w, shape), shape)
 
 
-@fft.mistake("the spectrum of the kernel is conjugated", hint="The conjugate gives correlation. The convolution theorem has a plain product.")
+@fft.mistake("the spectrum of the kernel is conjugated",
+             hint="The conjugate gives correlation. The convolution theorem has a plain product.")
 def _(x, w):
     shape = [n + k - 1 for n, k in zip(x.shape, w.shape, strict=True)]
     return np.fft.irfft2(np.fft.rfft2(x, shape) * np.conj(np.fft.rfft2(w, shape)), shape)
 
 
-@fft.mistake("only the part of the size of the image", hint="Full convolution is larger than the image: n + k − 1 in each axis.")
+@fft.mistake("only the part of the size of the image",
+             hint="Full convolution is larger than the image: n + k − 1 in each axis.")
 def _(x, w):
     return signal.fft_convolve(x, w)[:x.shape[0], :x.shape[1]]
 
 
 @fft.mistake("the modulus is taken in place of the real part",
-             hint="np.abs makes negative results positive. The result is real up to rounding: take .real, or use irfft2.")
+             hint="np.abs makes negative results positive. The result is real up to rounding: take .real, "
+                  "or use irfft2.")
 def _(x, w):
     return np.abs(signal.fft_convolve(x, w))
 
 
-@fft.mistake("the kernel is flipped first", hint="The plain product of spectra is already the convolution: no flip by hand.")
+@fft.mistake("the kernel is flipped first",
+             hint="The plain product of spectra is already the convolution: no flip by hand.")
 def _(x, w):
     return signal.fft_convolve(x, w[::-1, ::-1])
 

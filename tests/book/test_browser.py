@@ -1,0 +1,143 @@
+"""The built pages in a real Chromium: what a reader sees, with eyes, keyboard and phone."""
+
+import re
+from urllib.parse import urlparse
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.book.conftest import page_names
+
+PAGES = page_names()
+CHAPTERS = [name for name in PAGES if "/week" in name and name.startswith("chapters")]
+
+
+def open_page(browser, url, width=1280, scheme="light", **options):
+    """→ (page, what was wrong while it loaded)."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+    page, wrong = context.new_page(), []
+    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda e: wrong.append(f"exception: {e}"))
+    page.on("requestfailed", lambda r: wrong.append(f"failed: {r.url}"))
+    page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+    page.on("request", lambda r: wrong.append(f"another host: {r.url}") if other_host(r.url) else None)
+    page.goto(url, wait_until="networkidle")
+    if options.get("java_script_enabled", True) and page.locator(".math").count():
+        page.wait_for_selector("mjx-container", timeout=15_000)
+    return page, wrong
+
+
+def other_host(url):
+    parts = urlparse(url)
+    return parts.scheme not in ("data", "blob", "about") and parts.hostname != "127.0.0.1"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_loads_without_an_error_and_asks_no_other_host(browser, address, name, scheme):
+    page, wrong = open_page(browser, f"{address}/{name}", scheme=scheme)
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert page.locator("mjx-merror").count() == 0
+    maths = page.locator(".bd-article .math").count()
+    assert page.locator(".bd-article mjx-container").count() >= maths, "a formula was not rendered"
+    broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth && !i.hidden).length")
+    assert broken == 0
+    assert not wrong, wrong
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [375, 768, 1100, 1280, 1920])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_does_not_scroll_sideways(browser, address, name, width):
+    page, _ = open_page(browser, f"{address}/{name}", width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(browser, address, name, scheme):
+    page, _ = open_page(browser, f"{address}/{name}", scheme=scheme)
+    violations = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+    found = [f"{v['id']}: {node['target']} {node['html'][:200]}" for v in violations for node in v["nodes"][:3]]
+    assert not found, "\n".join(found)
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_figure_moves_by_keyboard(browser, address, name):
+    page, wrong = open_page(browser, f"{address}/{name}")
+    figures = page.locator("figure.sweep").all()
+    assert figures, "a chapter has a figure to move"
+    for figure in figures:
+        def shown(figure=figure):
+            visible = figure.evaluate(
+                "f => [...f.querySelectorAll('img')].filter(i => i.offsetParent).map(i => [i.src, i.alt])")
+            assert len(visible) == 1, f"{len(visible)} frames are shown at once"
+            return tuple(visible[0])
+
+        frames = figure.locator("img").count()
+        reached = {shown()}
+        for control in figure.locator("input, select").all():
+            before = shown()
+            slider = control.evaluate("c => c.type === 'range'")
+            told = control.get_attribute("aria-valuetext")
+            control.focus()
+            page.keyboard.press("ArrowRight" if slider else "ArrowDown")
+            after = shown()
+            assert after[0] != before[0], f"the picture does not change: {control.evaluate('c => c.outerHTML')[:200]}"
+            assert after[1] != before[1], "the alt text does not change with the picture"
+            if slider:
+                assert control.get_attribute("aria-valuetext") != told
+                output = control.evaluate("c => c.closest('span').querySelector('output').textContent")
+                assert output == control.get_attribute("aria-valuetext")
+            page.keyboard.press("End")
+            last = control.evaluate("c => c.type === 'range' ? +c.max : c.options.length - 1")
+            assert int(control.input_value()) == last
+            reached |= {after, shown()}
+            name_of = control.evaluate("c => c.labels[0].innerText.trim()")
+            assert name_of, "a control without a visible name"
+        assert frames >= len(reached) >= 2
+    assert not wrong, wrong
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_first_frame_shows_without_scripts_and_in_print(browser, address, name):
+    for options in ({"java_script_enabled": False}, {}):
+        page, _ = open_page(browser, f"{address}/{name}", **options)
+        page.emulate_media(media="screen" if options else "print")
+        for figure in page.locator("figure.sweep").all():
+            assert sum(picture.is_visible() for picture in figure.locator("img").all()) == 1
+        page.context.close()
+
+
+def test_week_1_has_at_least_eight_figures_to_move(site):
+    count = sum((site / name).read_text().count('<figure class="sweep"') for name in CHAPTERS if "/week1_" in name)
+    assert count >= 8
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_text_of_pictures_stands_out_from_the_page(browser, address, scheme):
+    """Pictures have no ground of their own, so their one grey must be read on the page's, light and dark."""
+    from cnnlib.figures.plots import _TEXT
+
+    page, _ = open_page(browser, f"{address}/{CHAPTERS[0]}", scheme=scheme)
+    ground = page.evaluate("""() => {
+        let e = document.querySelector('figure.sweep img');
+        while (e && getComputedStyle(e).backgroundColor.match(/rgba\\(.*, 0\\)|transparent/)) e = e.parentElement;
+        return getComputedStyle(e || document.documentElement).backgroundColor }""")
+    filters = page.evaluate("getComputedStyle(document.querySelector('figure.sweep img')).filter")
+    assert filters == "none", "the theme dims the pictures"
+    text = [int(_TEXT[i:i + 2], 16) for i in (1, 3, 5)]
+    assert contrast(text, [int(v) for v in re.findall(r"\d+", ground)[:3]]) >= 4
+    page.context.close()
+
+
+def contrast(first, second):
+    """The contrast ratio of WCAG 2.2."""
+    def luminance(colour):
+        linear = [(v / 255 / 12.92) if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in colour]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)

@@ -1,0 +1,129 @@
+"""The course in a real JupyterLab: a student solves a question, a reader moves the live figures."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from conftest import ROOT
+
+WRONG = """def correlate2d_valid(x, w):
+    w = w[::-1, ::-1]
+    out = np.empty((x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1))
+    for i, j in np.ndindex(*out.shape):
+        out[i, j] = np.sum(x[i:i + w.shape[0], j:j + w.shape[1]] * w)
+    return out"""
+RIGHT = WRONG.replace("    w = w[::-1, ::-1]\n", "")
+MINUTE = 60_000
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab of its own on a copy of the sheets and chapters."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copy(ROOT / "exercises" / "week1.ipynb", folder)
+    shutil.copytree(ROOT / "chapters", folder / "chapters")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = folder / ".settings" / "@jupyterlab"
+    overrides = {"notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
+                 "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false", "checkForUpdates": false}'}
+    for name, text in overrides.items():
+        (settings / name).parent.mkdir(parents=True, exist_ok=True)
+        (settings / name).write_text(text)
+    environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(settings.parent), "OMP_NUM_THREADS": "1",
+                   "JUPYTER_CONFIG_DIR": str(folder / ".config"), "JUPYTER_DATA_DIR": str(folder / ".data"),
+                   "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+               "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
+    with open(folder / "lab.log", "w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/api", timeout=2)
+            break
+        except OSError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                server.kill()
+                pytest.fail(f"JupyterLab does not start:\n{(folder / 'lab.log').read_text()[-2000:]}")
+            time.sleep(0.3)
+    yield url
+    server.terminate()
+    server.wait(20)
+
+
+def open_notebook(browser, lab, path):
+    page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    page.goto(f"{lab}/lab/tree/{path}?reset")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=MINUTE)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=MINUTE)
+    return page
+
+
+def run_all(page):
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def cell_with(page, text):
+    return page.locator(".jp-CodeCell", has_text=text).first
+
+
+def replace_and_run(page, cell, source):
+    """As a student does it: click into the cell, type, Shift+Enter; then run the check below."""
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+A" if sys.platform != "darwin" else "Meta+A")
+    page.keyboard.insert_text(source)
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+
+
+def test_a_student_is_told_the_mistake_and_then_passes(browser, lab):
+    page = open_notebook(browser, lab, "week1.ipynb")
+    run_all(page)
+    verdict = cell_with(page, "check(fft_convolve2d)").locator(".verdict")      # the last one
+    verdict.get_by_text("not answered yet").wait_for(timeout=MINUTE)
+    assert page.locator(".verdict-unanswered").count() == 13
+    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+
+    answer, verdict = cell_with(page, "def correlate2d_valid"), cell_with(page, "check(correlate2d_valid)")
+    replace_and_run(page, answer, WRONG)
+    verdict.get_by_text("The mistake: the kernel is flipped.").wait_for(timeout=MINUTE)
+    box = verdict.locator(".verdict").bounding_box()
+    assert box["width"] > 400 and box["height"] > 200, "the verdict is not laid out"
+    assert verdict.locator("table").count() == 4
+
+    replace_and_run(page, answer, RIGHT)
+    verdict.get_by_text("passed on 20 random cases").wait_for(timeout=MINUTE)
+    assert verdict.get_by_text("The mistake").count() == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("chapter", sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("chapters/*/*.ipynb")))
+def test_every_figure_is_live_in_jupyterlab(browser, lab, chapter):
+    page = open_notebook(browser, lab, chapter)
+    run_all(page)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]", timeout=MINUTE)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=4 * MINUTE)
+    figures = page.locator(".jp-OutputArea-output .widget-vbox:has(.widget-html-content img)")
+    assert figures.count() == (ROOT / chapter).read_text().count("sweep(\\n"), "each sweep shows its live face"
+    for figure in figures.all():
+        figure.scroll_into_view_if_needed()
+        picture = figure.locator("img")
+        for control in figure.locator(".noUi-handle, select").all():
+            before = picture.get_attribute("src")
+            control.focus()
+            page.keyboard.press("ArrowRight" if control.get_attribute("role") == "slider" else "ArrowDown")
+            deadline = time.monotonic() + 30
+            while picture.get_attribute("src") == before and time.monotonic() < deadline:
+                page.wait_for_timeout(50)
+            assert picture.get_attribute("src") != before, "the picture does not follow the control"
+            assert picture.get_attribute("alt")
+    page.context.close()

@@ -1,0 +1,180 @@
+"""What `check` says, and what it survives."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from cnnlib.grading import check
+from cnnlib.grading.check import as_numbers
+from cnnlib.scratch import signal
+
+
+def test_a_pass_promises_no_more_than_it_knows():
+    def correlate2d_valid(x, w):
+        return signal.correlate(x, w)
+    verdict = check(correlate2d_valid)
+    assert verdict.passed and verdict.headline == "passed on 20 random cases"
+    assert "passed on 20 random cases" in verdict._repr_html_() and "correct" not in repr(verdict)
+
+
+def test_a_wrong_answer_shows_the_smallest_case_the_first_difference_and_the_mistake():
+    def correlate2d_valid(x, w):
+        return signal.correlate(x, w[::-1, ::-1])
+    verdict = check(correlate2d_valid)
+    assert verdict.status == "wrong" and verdict.mistake.name == "the kernel is flipped"
+    text = repr(verdict)
+    assert "Asked:" in text and "The mistake: the kernel is flipped." in text and "Hint: This is convolution." in text
+    got = signal.correlate(verdict.case.inputs["x"], verdict.case.inputs["w"][::-1, ::-1])
+    place = verdict.case.where
+    assert f"The first is at {list(place)}: got {got[place]:.6g}" in text
+    html = verdict._repr_html_()
+    assert "outline:2px solid" in html and html.count("<table") == 4
+
+
+def test_a_wrong_answer_that_nobody_foresaw_is_rejected_without_a_name():
+    def correlate2d_valid(x, w):
+        return signal.correlate(x, w) + 0.01 * np.arange(x.shape[1] - w.shape[1] + 1)
+    verdict = check(correlate2d_valid)
+    assert verdict.status == "wrong" and verdict.mistake is None
+
+
+@pytest.mark.parametrize(("wrong", "name"), [
+    (lambda out: -out, "the sign is reversed"),
+    (lambda out: out.T, "rows and columns are exchanged"),
+    (lambda out: out * 3, "every number is too large or too small by one factor"),
+    (lambda out: out.astype(int), "the numbers are cut to integers"),
+    (lambda out: out * 0, "the result is all zeros"),
+])
+def test_mistakes_of_any_question_are_named(wrong, name):
+    def correlate2d_valid(x, w):
+        return wrong(signal.correlate(x, w))
+    assert check(correlate2d_valid).mistake.name == name
+
+
+def test_unanswered_is_no_error_and_names_an_earlier_answer_that_is_missing():
+    def correlate2d_valid(x, w):
+        raise NotImplementedError
+
+    def correlate2d(x, w, mode):
+        return correlate2d_valid(x, w)
+    assert check(correlate2d_valid).status == "unanswered"
+    verdict = check(correlate2d)
+    assert verdict.status == "unanswered" and "`correlate2d_valid`, which is not answered" in repr(verdict)
+    assert "not answered yet" in verdict._repr_html_()
+
+
+def test_an_exception_is_shown_with_the_students_line():
+    def correlate2d_valid(x, w):
+        out = np.zeros(3)
+        return np.linalg.inv(out)            # the line that is at fault
+    verdict = check(correlate2d_valid)
+    assert verdict.status == "error"
+    assert "LinAlgError" in repr(verdict) and "return np.linalg.inv(out)" in repr(verdict)
+    assert "return np.linalg.inv(out)" in verdict._repr_html_()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, RecursionError, GeneratorExit])
+def test_an_answer_cannot_end_the_check(error):
+    def correlate2d_valid(x, w):
+        raise error("enough")
+    assert error.__name__ in repr(check(correlate2d_valid))
+
+
+def test_an_exception_whose_text_raises_is_shown():
+    class Hostile(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def correlate2d_valid(x, w):
+        raise Hostile
+    assert "Hostile" in repr(check(correlate2d_valid))
+
+
+def test_what_a_student_writes_is_escaped():
+    def correlate2d_valid(x, w):
+        raise ValueError("<script>alert(1)</script>")
+    html = check(correlate2d_valid)._repr_html_()
+    assert "<script>" not in html and "&lt;script&gt;" in html
+
+
+def test_an_endless_answer_is_stopped_even_when_it_catches_everything():
+    over = threading.Event()
+
+    def correlate2d_valid(x, w):
+        while not over.is_set():
+            try:
+                sum(range(1000))
+            except BaseException:  # noqa: S110, B036  an answer that will not be stopped
+                pass
+    start = time.monotonic()
+    verdict = check(correlate2d_valid, seconds=0.5)
+    assert verdict.status == "timeout" and time.monotonic() - start < 5
+    assert "After 0.5 seconds 0 of 20 cases" in repr(verdict)
+    over.set()
+
+
+def test_a_slow_answer_ends_when_it_is_asked_to():
+    def correlate2d_valid(x, w):
+        while True:
+            sum(range(100))
+    check(correlate2d_valid, seconds=0.3)
+    deadline = time.monotonic() + 5
+    while any(t.name == "check correlate2d_valid" for t in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(t.name == "check correlate2d_valid" for t in threading.enumerate())
+
+
+def test_inputs_are_fresh_for_each_call():
+    seen = []
+
+    def correlate2d_valid(x, w):
+        seen.append(np.abs(x).sum())
+        out = signal.correlate(x, w)
+        x[:] = 0
+        return out
+    verdict = check(correlate2d_valid)
+    assert not verdict.passed and "changes its input `x`" in repr(verdict) and all(seen)
+
+
+def test_a_lambda_is_found_by_its_name_here():
+    namespace = {"check": check, "signal": signal}
+    exec("correlate2d_valid = lambda x, w: signal.correlate(x, w)\nverdict = check(correlate2d_valid)", namespace)
+    assert namespace["verdict"].passed
+
+
+@pytest.mark.parametrize(("value", "problem"), [
+    (None, "nothing"), ("text", "a str"), ({1: 2}, "a dict"), (True, "a bool"), ([[1], [1, 2]], "no array"),
+    (np.array([1j]), "complex"), (np.array(["a"]), "real numbers"), (np.array([None]), "real numbers"),
+    ([True, False], "real numbers"),
+])
+def test_what_is_no_number_is_said(value, problem):
+    array, message = as_numbers(value)
+    assert array is None and problem in message
+
+
+@pytest.mark.parametrize("value", [1, 2.5, np.float32(3), [1, 2], (1.0, 2), np.ones((2, 3), np.int8)])
+def test_numbers_of_any_kind_are_taken(value):
+    array, message = as_numbers(value)
+    assert message is None and array.shape == np.shape(value)
+
+
+def test_seeds_draw_other_cases():
+    from cnnlib.grading.questions import find
+
+    question = find("correlate2d_valid")
+    first, again, other = (question.draw_cases(seed)[0][0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != other.shape or (first != other).any()
+
+
+def test_large_results_are_shown_around_the_first_difference():
+    from cnnlib.grading.check import _table
+
+    array = np.arange(30 * 40.0).reshape(30, 40)
+    cells, note = _table(array, (25, 33))
+    marked = [text for row in cells for text, first in row if first]
+    assert marked == ["1033"] and len(cells) == 9 and "rows from" in note
+    cells, note = _table(np.zeros((4, 5, 6)), (2, 1, 3))
+    assert "plane [2]" in note

@@ -1,0 +1,58 @@
+"""The data that ships with the course, and the one error of data that cannot be had."""
+
+import numpy as np
+import pytest
+
+from cnnlib import data
+
+
+def test_digits_are_what_they_promise():
+    (x_train, y_train), (x_test, y_test) = data.digits()
+    assert x_train.shape == (4000, 1, 28, 28) and x_test.shape == (1000, 1, 28, 28)
+    assert x_train.dtype == np.float32 and y_train.dtype == np.int64
+    assert x_train.min() == 0 and x_train.max() == 1
+    assert (np.bincount(y_train) == 400).all() and (np.bincount(y_test) == 100).all()
+    pictures = {image.tobytes() for image in np.concatenate([x_train, x_test])}
+    assert len(pictures) == 5000, "a digit stands in both parts"
+
+
+def test_digits_are_shuffled_fixed_and_fresh():
+    first, second = data.digits(), data.digits()
+    assert len(np.unique(first[0][1][:100])) == 10
+    np.testing.assert_array_equal(first[0][0], second[0][0])
+    first[0][0][:] = 7
+    assert data.digits()[0][0].max() == 1
+
+
+@pytest.mark.parametrize("name", data.PHOTOS)
+def test_photographs_are_floats_in_0_1_and_resize(name):
+    photo = data.photo(name)
+    assert photo.dtype == np.float32 and photo.ndim in (2, 3) and 0 <= photo.min() < photo.max() <= 1
+    small = data.photo(name, size=(30, 41), gray=True)
+    assert small.shape == (30, 41) and small.dtype == np.float32
+
+
+@pytest.mark.parametrize("load", [data.mnist, data.fashion_mnist, data.cifar10])
+def test_data_that_cannot_be_had_says_what_to_use_instead(load, tmp_path, monkeypatch):
+    def no_network(*args, **kwargs):
+        raise OSError("no network")
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    with pytest.raises(data.DataUnavailable, match=r"cannot be downloaded.*cnnlib\.data\.digits\(\) needs no network"):
+        load(tmp_path)
+
+
+def test_a_data_set_on_disk_is_loaded(tmp_path):
+    """MNIST's own files, made here with 3 and 2 pictures."""
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, count in [("train", 3), ("t10k", 2)]:
+        images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(
+            np.array([0x803, count, 28, 28], ">i4").tobytes() + images.tobytes())
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+            np.array([0x801, count], ">i4").tobytes() + np.arange(count, dtype=np.uint8).tobytes())
+    (x_train, y_train), (x_test, y_test) = data.mnist(tmp_path)
+    assert x_train.shape == (3, 1, 28, 28) and x_train.dtype == np.float32 and x_train.max() <= 1
+    np.testing.assert_array_equal(y_test, [0, 1])
+    np.testing.assert_allclose(x_test[1, 0], images[1] / 255, atol=1e-7)

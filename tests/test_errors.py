@@ -1,0 +1,182 @@
+"""Bad input: every public function of cnnlib raises ValueError or TypeError that names what is wrong.
+
+A new public function fails the last test until it has its lines here.
+"""
+
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import cnnlib
+from cnnlib import data, figures, geometry, testing, training
+from cnnlib.blocks import P4Conv2d, P4Lift
+from cnnlib.grading import Question, check, sheet
+from cnnlib.scratch import functional as F
+from cnnlib.scratch import groups, signal
+
+x4, w4 = np.zeros((2, 3, 6, 5)), np.zeros((4, 3, 3, 2))
+image, kernel = np.ones((5, 6)), np.ones((2, 3))
+
+
+def one_figure(value):
+    return figures.image_row([image], ["a picture"])[0], "A picture."
+
+
+# function, arguments, keywords, what the message must hold
+BAD = [
+    (F.conv1d, (np.zeros((3, 8)), np.zeros((4, 2, 3))), {}, "input has 3 channels"),
+    (F.conv1d, (np.zeros(8), np.zeros((1, 1, 3))), {}, r"input needs 3 axes.*\(8,\)"),
+    (F.conv2d, (x4, np.zeros((4, 3, 3))), {}, r"weight needs 4 axes.*\(4, 3, 3\)"),
+    (F.conv2d, (x4.tolist(), w4), {}, "input must be a NumPy array, got list"),
+    (F.conv2d, (torch.zeros(1, 3, 6, 5), w4), {}, "input must be a NumPy array, got Tensor"),
+    (F.conv2d, (x4.astype(int), w4), {}, "input must be float32 or float64, got int64"),
+    (F.conv2d, (x4.astype(np.float32), w4), {}, "one dtype, got input float32, weight float64"),
+    (F.conv2d, (x4, w4, np.zeros(3)), {}, r"bias must have shape \(4,\), got \(3,\)"),
+    (F.conv2d, (x4, w4), {"stride": 0}, "stride must be at least 1, got 0"),
+    (F.conv2d, (x4, w4), {"stride": (1, 2, 3)}, "stride must be an int or 2 ints"),
+    (F.conv2d, (x4, w4), {"padding": -1}, "padding must be at least 0, got -1"),
+    (F.conv2d, (x4, w4), {"padding": "full"}, "padding must be ints, \"valid\" or \"same\", got 'full'"),
+    (F.conv2d, (x4, w4), {"padding": "same", "stride": 2}, "needs stride 1"),
+    (F.conv2d, (x4, w4), {"dilation": 1.5}, "dilation must be an int"),
+    (F.conv2d, (x4, w4), {"dilation": 3}, r"covers \(7, 4\).*only \(6, 5\)"),
+    (F.conv2d, (x4, w4), {"groups": 2}, "takes 6"),
+    (F.conv2d, (np.zeros((1, 2, 5, 5)), np.zeros((3, 1, 2, 2))), {"groups": 2}, "do not divide by groups = 2"),
+    (F.unfold, (x4, 7), {}, "only"),
+    (F.unfold, (x4, (2,)), {}, "kernel_size must be an int or 2 ints"),
+    (F.max_pool2d, (x4, 2), {"padding": 2}, "padding must be at most half of kernel_size"),
+    (F.max_pool2d, (np.zeros((6, 5)), 2), {}, "input needs 4 axes"),
+    (F.avg_pool2d, (x4, 0), {}, "kernel_size must be at least 1, got 0"),
+    (F.pad, (x4, (1, 2, 3)), {}, "pad must hold"),
+    (F.pad, (x4, (1, 1)), {"mode": "mirror"}, "mode must be one of"),
+    (F.pad, (x4, (5, 0)), {"mode": "reflect"}, "adds at most 4"),
+    (F.pad, (x4, (6, 0)), {"mode": "circular"}, "adds at most 5"),
+    (F.pad, (x4, (-4, -4)), {}, "cuts more than"),
+    (F.pad, (x4, (-1, 0)), {"mode": "replicate"}, "only mode \"constant\" cuts"),
+    (F.pad, (x4, (1, 0)), {"mode": "reflect", "value": 1}, "value goes with mode \"constant\""),
+    (signal.correlate, (image, kernel, "half"), {}, "mode must be one of full, same, valid; got 'half'"),
+    (signal.correlate, (image, kernel), {"boundary": "mirror"}, "boundary must be one of zero, circular"),
+    (signal.correlate, (kernel, image), {}, "does not fit"),
+    (signal.convolve, (image, np.ones(3)), {}, r"same number of axes, got x \(5, 6\), w \(3,\)"),
+    (signal.convolve, (image, np.ones((0, 2))), {}, "w must have at least one axis and one element"),
+    (signal.convolve, (np.array(["a"]), np.ones(1)), {}, "x must be real numbers"),
+    (signal.match_template, (np.ones(5), np.ones(3)), {}, "must have 2 axes"),
+    (signal.match_template, (kernel, image), {}, "larger than image"),
+    (signal.convolution_matrix, (kernel, 5), {}, "w must have one axis"),
+    (signal.convolution_matrix, (np.ones(3), 0), {}, "n must be at least 1, got 0"),
+    (signal.convolution_matrix, (np.ones(3), 2.5), {}, "n must be an int, got 2.5"),
+    (signal.convolution_matrix, (np.ones(3), 2, "valid"), {}, "needs n ≥ 3"),
+    (signal.convolution_matrix_2d, (np.ones(3), (5, 5)), {}, "w must have two axes"),
+    (signal.convolution_matrix_2d, (kernel, 5), {}, r"shape must be \(H, W\), got 5"),
+    (signal.fft_convolve, (image, 1.0), {}, "w must have at least one axis"),
+    (signal.circular_convolve, (kernel, image), {}, "larger than x"),
+    (signal.frequency_response, (image, 4), {}, "size must be at least 6"),
+    (groups.p4_lift, (x4, w4), {}, "square kernels"),
+    (groups.p4_conv2d, (x4, np.zeros((2, 3, 4, 3, 3))), {}, r"input must be \(N, C, 4, H, W\)"),
+    (groups.p4_conv2d, (np.zeros((1, 3, 4, 5, 5)), w4), {}, r"weight must be \(O, C, 4, k, k\)"),
+    (groups.p4_rotate, (x4,), {}, r"must be \(N, C, 4, H, W\)"),
+    (geometry.conv_output_size, (5, 7), {}, "covers 7 samples"),
+    (geometry.conv_output_size, (5, 2.0), {}, "kernel_size must be an int, got 2.0"),
+    (geometry.conv_output_size, (5, 2, 0), {}, "stride must be at least 1, got 0"),
+    (geometry.same_padding, (0,), {}, "kernel_size must be at least 1, got 0"),
+    (geometry.conv_macs, (5, (3, 3)), {}, "image_size must be two ints, got 5"),
+    (geometry.shift, (np.ones(3), 1, 1), {}, "at least two axes"),
+    (geometry.shift, (image, 1.5, 1), {}, "dy must be an int, got 1.5"),
+    (geometry.shift, (image, 1, 1, "wrap"), {}, "mode must be \"zero\" or \"circular\", got 'wrap'"),
+    (testing.assert_close, ("a", "b"), {}, "ours must be numbers"),
+    (data.photo, ("lena",), {}, "name must be one of .*got 'lena'"),
+    (data.photo, ("china", 5), {}, r"size must be None or \(H, W\)"),
+    (data.photo, ("china", (0, 5)), {}, r"size must be None or \(H, W\)"),
+    (data.mnist, (5,), {}, "root must be a folder's path, got 5"),
+    (data.fashion_mnist, (None,), {}, "root must be a folder's path"),
+    (data.cifar10, (3.5,), {}, "root must be a folder's path"),
+    (training.fit, (nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(2)), {"epochs": 1}, "got 3 and 2"),
+    (training.fit, (nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(3)), {"epochs": 0}, "epochs must be positive, got 0"),
+    (training.accuracy, (nn.Linear(2, 2), np.zeros((0, 2)), np.zeros(0)), {}, "got 0 and 0"),
+    (figures.draw_image, (None, np.zeros(5)), {}, r"image must be \(H, W\) or \(H, W, 3\), got shape \(5,\)"),
+    (figures.draw_weights, (None, np.zeros(5)), {}, r"weights must be \(H, W\), got shape \(5,\)"),
+    (figures.image_row, ([image], ["a", "b"]), {}, "as many titles as images"),
+    (figures.Span, (2, 1), {}, "low must be below high, got 2 and 1"),
+    (figures.Span, (0, 1), {"frames": 1}, "frames must be at least 2"),
+    (figures.Span, (0, 1), {"start": 3}, "start must lie in"),
+    (figures.Span, (0, 1), {"step": 0}, "step must be positive"),
+    (figures.sweep, (5,), {"caption": "A.", "x": [1]}, "draw must be a function, got 5"),
+    (figures.sweep, (one_figure,), {"caption": "", "value": [1]}, "caption must be a sentence"),
+    (figures.sweep, (one_figure,), {"caption": "A."}, "needs at least one control"),
+    (figures.sweep, (one_figure,), {"caption": "A.", "value": []}, "value has no values"),
+    (figures.sweep, (one_figure,), {"caption": "A.", "value": 5}, "value must be a list, range, dict or Span, got 5"),
+    (figures.sweep, (one_figure,), {"caption": "A.", "value": range(61)}, "61 frames are more than 60"),
+    (figures.sweep, (one_figure,), {"caption": "A.", "value": [1], "quality": 0}, "quality must be None or from 1"),
+    (figures.sweep, (lambda x: None,), {"caption": "A.", "x": [1]}, r"draw must return \(figure, alt text\), got None"),
+    (figures.sweep, (lambda x: (one_figure(1)[0], ""),), {"caption": "A.", "x": [1]}, "describe the picture"),
+    (check, (5,), {}, "answer must be the function you defined, got int"),
+    (check, (print,), {}, "no question is named 'print'; there are count_weights"),
+    (check, (print,), {"seconds": 60}, "seconds must be above 0 and at most 20, got 60"),
+    (sheet.mark_sheet, ("somewhere/homework.ipynb",), {}, "one of week1.ipynb; got 'homework.ipynb'"),
+    (sheet.mark_sheet, ("no/such/week1.ipynb",), {}, "cannot be read as a notebook"),
+]
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs", "message"), BAD,
+                         ids=[f"{f.__name__}-{i}" for i, (f, *_) in enumerate(BAD)])
+def test_bad_input_is_named(function, args, kwargs, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        function(*args, **kwargs)
+
+
+def test_a_mark_without_its_partner_is_named():
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("### BEGIN SOLUTION\nx = 1")])
+    with pytest.raises(ValueError, match="cell 0 has a SOLUTION mark without its partner"):
+        sheet.make_sheet(notebook)
+
+
+def test_assert_close_names_the_index_and_both_numbers():
+    with pytest.raises(AssertionError, match=r"1 of 6 numbers differ.*first at \[1, 2\]: ours 9.0, theirs 1.0"):
+        testing.assert_close(np.array([[1.0, 1, 1], [1, 1, 9]]), np.ones((2, 3)))
+    with pytest.raises(AssertionError, match=r"shapes differ: ours \(3,\), theirs \(1, 3\)"):
+        testing.assert_close(np.ones(3), np.ones((1, 3)))
+    with pytest.raises(AssertionError, match="nan"):
+        testing.assert_close(np.array([np.nan]), np.array([1.0]))
+    testing.assert_close(torch.ones(3, requires_grad=True), np.ones(3))
+
+
+# Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
+WITHOUT = {
+    data.digits, data.DataUnavailable, figures.use_style, figures.annotate_values, figures.mark_window,
+    Question, P4Conv2d, P4Lift, sheet.make_sheet, sheet.write_sheets, sheet.mark_namespace,
+}
+
+
+def public_functions():
+    for module in pkgutil.walk_packages(cnnlib.__path__, "cnnlib."):
+        if module.name.endswith("__main__"):
+            continue
+        loaded = importlib.import_module(module.name)
+        for name, value in vars(loaded).items():
+            if not name.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)) and \
+                    value.__module__ == module.name:
+                yield module.name, name, value
+
+
+INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
+            "cnnlib.torchvision_compat"}     # reached through the names that the packages export; tested beside them
+
+
+def test_every_public_function_is_here():
+    tested = {function for function, *_ in BAD} | WITHOUT
+    missing = [f"{module}.{name}" for module, name, value in public_functions()
+               if value not in tested and module not in INTERNAL]
+    assert not missing, f"no bad input is tested for {missing}"
+
+
+def test_every_public_function_has_a_docstring_that_says_what_is_raised():
+    for module, name, value in public_functions():
+        assert value.__doc__, f"{module}.{name} has no docstring"
+        if any(value is function for function, *_ in BAD) and inspect.isfunction(value) and module not in INTERNAL:
+            assert "Raise" in value.__doc__ or "see `_" in value.__doc__, f"{module}.{name}: no errors in the docstring"

@@ -1,0 +1,165 @@
+"""The form of the project: notebooks, imports, pins, the rules that no other test would notice."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+CHAPTERS = sorted(ROOT.glob("chapters/*/*.ipynb"))
+SHEETS = sorted([*ROOT.glob("solutions/*.ipynb"), *ROOT.glob("exercises/*.ipynb")])
+NOTEBOOKS = CHAPTERS + SHEETS
+PAGES = sorted(ROOT.glob("chapters/**/*.md"))
+
+
+def ids(path):
+    return str(path.relative_to(ROOT))
+
+
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def test_there_are_notebooks():
+    assert len(CHAPTERS) >= 5 and SHEETS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
+def test_outputs_are_stored_only_where_they_are_compared(path):
+    for number, cell in enumerate(cells(path, "code")):
+        compared = "nbval-check-output" in cell.metadata.get("tags", [])
+        assert bool(cell.outputs) == compared, f"code cell {number}: run scripts/clean_notebooks.py --execute"
+        assert cell.execution_count is None, f"code cell {number}: run scripts/clean_notebooks.py"
+        assert all(output.output_type == "stream" for output in cell.outputs), f"code cell {number}: compare text only"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
+def test_cells_fit_a_screen_and_install_nothing(path):
+    for number, cell in enumerate(cells(path, "code")):
+        lines = cell.source.split("\n")
+        long = [line for line in lines if len(line) > 80]
+        assert not long, f"code cell {number}: more than 80 columns: {long}"
+        folded = "hide-input" in cell.metadata.get("tags", [])
+        assert len(lines) <= (50 if folded else 32), f"code cell {number} has {len(lines)} lines"
+        assert not re.search(r"^\s*[%!]|sys\.path|\bpip install\b|urlretrieve|rcParams", cell.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=ids)
+def test_a_chapter_opens_and_closes_as_it_should(path):
+    markdown = [cell.source for cell in cells(path, "markdown")]
+    assert markdown[0].startswith("# ")
+    for part in ("**You will be able to**", "**You should know**", "**Time**", "On Colab, first run"):
+        assert part in markdown[0], f"the opening lacks {part}"
+    headings = re.findall(r"^## (.+)$", "\n".join(markdown), re.MULTILINE)
+    assert headings[-3:] == ["Where generative models use this", "Exercises", "References"]
+    assert not {"Introduction", "Overview", "Conclusion", "Summary", "Background"} & set(headings)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=ids)
+def test_a_chapter_asserts_its_claims_and_meets_torch(path):
+    code = "\n".join(cell.source for cell in cells(path, "code"))
+    assert len(re.findall(r"\bassert(_close)?\b", code)) >= 12
+    assert "torch" in code and "sweep(" in code
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=ids)
+def test_every_static_figure_has_alt_text_caption_and_name(path):
+    for number, cell in enumerate(cells(path, "code")):
+        options = cell.metadata.get("mystnb", {})
+        draws = re.search(r"plt\.(subplots|figure)\(|image_row\(", cell.source)
+        if not draws or "sweep(" in cell.source or re.search(r"^def draw_\w+\(", cell.source, re.MULTILINE):
+            continue
+        alt = options.get("image", {}).get("alt", "")
+        assert len(alt) >= 40 and alt.rstrip().endswith("."), f"code cell {number}: no sentence as alt text: {alt!r}"
+        assert options.get("figure", {}).get("caption") and options["figure"].get("name", "").startswith("fig-")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS + PAGES, ids=ids)
+def test_prose_is_plain(path):
+    text = path.read_text() if path.suffix == ".md" else "\n".join(cell.source for cell in cells(path, "markdown"))
+    for line in text.split("\n"):
+        words = re.sub(r"`[^`]*`|\$[^$]*\$|\{[^}]*\}", "", line)
+        found = re.findall(
+            r"\b(?:simply|obviously|trivially|of course|let's|basically)\b|!(?!\[)|[\U0001F300-\U0001FAFF]",
+            words, flags=re.IGNORECASE)
+        assert not found, f"{found}: {line}"
+
+
+def test_labels_are_unique():
+    seen = {}
+    for path in CHAPTERS + PAGES:
+        text = path.read_text()
+        for label in re.findall(r":label: ([\w-]+)|\(((?:eq|fig)-[\w-]+)\)|\"name\": \"(fig-[\w-]+)\"", text):
+            label = "".join(label)
+            assert seen.setdefault(label, path) == path, f"{label} stands in {seen[label].name} and {path.name}"
+
+
+def test_the_table_of_contents_holds_every_page_and_no_other():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = {toc["root"]} | {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
+    exercises = [path for path in SHEETS if path.parent.name == "exercises"]
+    assert listed == {str(p.relative_to(ROOT).with_suffix("")) for p in CHAPTERS + PAGES + exercises}
+
+
+def test_imports_run_one_way():
+    order = {  # what each part may import of cnnlib; all may import what stands alone
+        "scratch": {"scratch"}, "blocks": {"blocks"}, "figures": {"figures"},
+        "grading": {"grading", "scratch", "blocks", "figures"},
+    }
+    alone = {"geometry", "data", "testing", "training", "torchvision_compat"}
+    for path in ROOT.glob("cnnlib/**/*.py"):
+        part = path.relative_to(ROOT / "cnnlib").parts[0]
+        if part not in order:
+            continue
+        package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = []
+            if isinstance(node, ast.ImportFrom) and node.level:
+                base = package[:len(package) - node.level + 1]
+                inner = [*base, *(node.module or "").split(".")] if node.module else list(base)
+                targets = [[*inner, alias.name] for alias in node.names] if len(inner) == 1 else [inner]
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cnnlib"):
+                targets = [node.module.split(".")]
+            for target in targets:
+                if len(target) > 1 and target[0] == "cnnlib":
+                    allowed = order[part] | (alone if part != "scratch" else set())
+                    assert target[1] in allowed, f"{path.relative_to(ROOT)} imports cnnlib.{target[1]}"
+
+
+def test_pins_ranges_and_the_frozen_set_agree():
+    from packaging.requirements import Requirement
+
+    def read(name):
+        lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines())
+        return {r.name.lower().replace("_", "-"): r.specifier for r in map(Requirement, filter(None, lines))}
+    import tomllib
+
+    pins, frozen = read("requirements.txt"), read("constraints.txt")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for name, pin in pins.items():
+        assert frozen[name] == pin, f"{name}: requirements.txt {pin}, constraints.txt {frozen[name]}: run make lock"
+    ranges = [*project["dependencies"], *(r for name, extra in project["optional-dependencies"].items()
+                                          for r in extra if name != "cluster")]
+    for requirement in map(Requirement, ranges):
+        version = str(pins[requirement.name.lower()]).removeprefix("==")
+        assert requirement.specifier.contains(version), f"{requirement} does not allow the pinned {version}"
+    assert len(ranges) == len(pins), "requirements.txt and pyproject.toml do not list the same packages"
+
+
+def test_the_linter_is_content():
+    result = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+def test_no_machine_is_named():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    for name in files:
+        path = ROOT / name
+        if path.suffix in (".png",) or path.samefile(Path(__file__)) or not path.exists():
+            continue
+        assert not re.search(r"/work/|/root/|/opt/|/tmp/author|shared/(design|style|syllabus)", path.read_text()), name
