@@ -1,11 +1,9 @@
-"""Shared by all tests: where things are, and one thread each, since as many tests run as there are cores."""
-
-from pathlib import Path
+"""One thread for each test, since as many tests run at a time as there are cores."""
 
 import pytest
 import torch
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 torch.set_num_threads(1)
 
 

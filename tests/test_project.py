@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from paths import ROOT
 
 CHAPTERS = sorted(ROOT.glob("chapters/*/*.ipynb"))
 SHEETS = sorted([*ROOT.glob("solutions/*.ipynb"), *ROOT.glob("exercises/*.ipynb")])

@@ -6,8 +6,7 @@ import shutil
 import threading
 
 import pytest
-import yaml
-from conftest import ROOT
+from paths import ROOT
 from playwright.sync_api import Error, sync_playwright
 
 SITE = ROOT / "_build" / "html"
@@ -15,13 +14,6 @@ CHROMIUM = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--no-first-run", "--disable-gpu"]
-
-
-def page_names():
-    """The pages of the table of contents, as paths inside the built book."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    files = [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-    return [f"{name}.html" for name in files]
 
 
 @pytest.fixture(scope="session")

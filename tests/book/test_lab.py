@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 WRONG = """def correlate2d_valid(x, w):
     w = w[::-1, ::-1]
@@ -31,8 +31,10 @@ def lab(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = folder / ".settings" / "@jupyterlab"
-    overrides = {"notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
-                 "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false", "checkForUpdates": false}'}
+    overrides = {
+        "notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
+        "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false", "checkForUpdates": false}',
+    }
     for name, text in overrides.items():
         (settings / name).parent.mkdir(parents=True, exist_ok=True)
         (settings / name).write_text(text)

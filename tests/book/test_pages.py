@@ -5,9 +5,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT
-
-from tests.book.conftest import page_names
+from paths import ROOT, page_names
 
 MEBIBYTE = 2**20
 

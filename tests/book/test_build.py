@@ -1,0 +1,67 @@
+"""A build fails on a notebook's error and on a warning, and runs notebooks again when the code changes, not only a cell."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from paths import ROOT
+
+EXTENSIONS = "[myst_nb, jupyter_book, sphinx_external_toc, sphinx_book_theme]"
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """A book of one notebook that prints what cnnlib says, built by the real script."""
+    for folder in ("scripts", "cnnlib", "chapters/week"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "build_book.py", tmp_path / "scripts")
+    (tmp_path / "_config.yml").write_text(
+        "title: Small\nonly_build_toc_files: true\nexecute: {execute_notebooks: cache, raise_on_error: true}\n"
+        f"sphinx: {{config: {{extensions: {EXTENSIONS}}}}}\n")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: chapters/week/page\n")
+    (tmp_path / "cnnlib" / "__init__.py").write_text("VALUE = 'first'\n")
+    write_notebook(tmp_path, "# Page\n\nText.", "import cnnlib\nprint('cnnlib says', cnnlib.VALUE)")
+    return tmp_path
+
+
+def write_notebook(folder, markdown, code):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(markdown), nbformat.v4.new_code_cell(code)])
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(notebook, folder / "chapters" / "week" / "page.ipynb")
+
+
+def build(folder):
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    result = subprocess.run([sys.executable, "scripts/build_book.py"], cwd=folder, env=environment,
+                            capture_output=True, text=True)
+    return result.returncode, result.stdout + result.stderr
+
+
+def page(folder):
+    return (folder / "_build" / "html" / "chapters" / "week" / "page.html").read_text()
+
+
+def test_a_change_of_the_code_runs_the_notebooks_again(small_book):
+    status, log = build(small_book)
+    assert status == 0, log
+    assert "Open" in log and "cnnlib says first" in page(small_book)
+
+    (small_book / "cnnlib" / "__init__.py").write_text("VALUE = 'second'\n")
+    status, log = build(small_book)
+    assert status == 0 and "cnnlib says second" in page(small_book), log
+
+
+def test_an_error_in_a_notebook_fails_the_build_and_is_shown(small_book):
+    write_notebook(small_book, "# Page", "assert 1 + 1 == 3, 'the claim does not hold'")
+    status, log = build(small_book)
+    assert status != 0 and "the claim does not hold" in log and "page.ipynb did not run to its end" in log
+
+
+def test_a_warning_fails_the_build_also_the_second_time(small_book):
+    write_notebook(small_book, "# Page\n\n[nowhere](nowhere.md)", "print(1)")
+    for _ in range(2):
+        status, log = build(small_book)
+        assert status != 0 and "warnings" in log
