@@ -1,4 +1,4 @@
-"""A build fails on a notebook's error and on a warning, and runs notebooks again when the code changes, not only a cell."""
+"""A build fails on a notebook's error and on a warning, and runs notebooks again when the code of cnnlib changes."""
 
 import os
 import shutil
@@ -28,7 +28,8 @@ def small_book(tmp_path):
 
 
 def write_notebook(folder, markdown, code):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(markdown), nbformat.v4.new_code_cell(code)])
+    cells = [nbformat.v4.new_markdown_cell(markdown), nbformat.v4.new_code_cell(code)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(notebook, folder / "chapters" / "week" / "page.ipynb")
 
