@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from paths import ROOT
 
-EXTENSIONS = "[myst_nb, jupyter_book, sphinx_external_toc, sphinx_book_theme]"
+EXTENSIONS = "[myst_nb, jupyter_book, sphinx_comments, sphinx_external_toc, sphinx_book_theme]"
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def open_notebook(browser, lab, path):
     page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
     page.goto(f"{lab}/lab/tree/{path}?reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=MINUTE)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=MINUTE)
+    page.get_by_text("| Idle").wait_for(timeout=MINUTE)          # before its kernel is there, Run would ask for one
     return page
 
 
@@ -122,7 +122,7 @@ def test_every_figure_is_live_in_jupyterlab(browser, lab, chapter):
         for control in figure.locator(".noUi-handle, select").all():
             before = picture.get_attribute("src")
             control.focus()
-            page.keyboard.press("ArrowRight" if control.get_attribute("role") == "slider" else "ArrowDown")
+            page.keyboard.press("ArrowRight")        # up and down belong to the notebook
             deadline = time.monotonic() + 30
             while picture.get_attribute("src") == before and time.monotonic() < deadline:
                 page.wait_for_timeout(50)
