@@ -117,5 +117,5 @@ def test_weights_are_centred_on_zero_and_numbers_are_written():
     fig, ax = plt.subplots()
     drawn = figures.draw_weights(ax, np.array([[1.0, -3.0, 0.5]]), values=True)
     assert drawn.get_clim() == (-3, 3)
-    assert [text.get_text() for text in ax.texts] == ["1", "-3", "0.5"]
+    assert [text.get_text() for text in ax.texts] == ["1", "−3", "0.5"]
     plt.close(fig)

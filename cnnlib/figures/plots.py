@@ -73,7 +73,7 @@ def annotate_values(ax, drawn, fmt="{:g}", fontsize=9):
     for i, j in np.ndindex(*matrix.shape):
         red, green, blue, _ = drawn.cmap(drawn.norm(matrix[i, j]))
         dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.45
-        ax.text(j, i, fmt.format(matrix[i, j]), ha="center", va="center", fontsize=fontsize,
+        ax.text(j, i, fmt.format(matrix[i, j]).replace("-", "−"), ha="center", va="center", fontsize=fontsize,
                 color="white" if dark else "black")
 
 

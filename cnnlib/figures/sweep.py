@@ -130,8 +130,9 @@ class Sweep:
         if not isinstance(alt, str) or not alt.strip():
             raise ValueError(f"sweep: draw must describe the picture in its alt text, got {alt!r}")
         buffer = io.BytesIO()
-        options = {"lossless": True, "method": 4} if self.quality is None else {"quality": self.quality, "method": 4}
-        figure.savefig(buffer, format="webp", dpi=figure.dpi, pil_kwargs=options)
+        # method 2 in place of 4 halves the time and costs no byte (measured); a lossless "quality" is effort
+        options = {"lossless": True, "quality": 50} if self.quality is None else {"quality": self.quality}
+        figure.savefig(buffer, format="webp", dpi=figure.dpi, pil_kwargs={**options, "method": 2})
         width, height = figure.canvas.get_width_height()
         plt.close(figure)
         return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}", alt, width, height
