@@ -18,7 +18,7 @@ def correlate(x, w, mode="valid", boundary="zero"):
     "valid": n − k + 1    "same": n (an even kernel gets the odd sample behind)    "full": n + k − 1
     boundary: what is added, "zero" or "circular" (the signal goes round).
     Raises ValueError for another mode or boundary, for ranks that differ, and for a kernel that does not fit.
-    Source: `torch.nn.functional.conv2d` for "same"; `scipy.signal.correlate` takes an even kernel's odd sample in front.
+    Source: `torch.nn.functional.conv2d` for "same"; `scipy.signal.correlate` puts an even kernel's odd zero in front.
     """
     x, w = _check_arrays("correlate", x=x, w=w)
     _check_choice("correlate", "mode", mode, MODES)
