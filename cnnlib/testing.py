@@ -8,12 +8,14 @@ def assert_close(ours, theirs, tolerance=None):
 
     |ours − theirs| ≤ tolerance·(1 + |theirs|)
 
-    ours, theirs: NumPy arrays, torch tensors or numbers.  tolerance: default 1e-10 when both are float64, else 1e-5.
+    ours, theirs: NumPy arrays, torch tensors or numbers.
+    tolerance: default 1e-10 when both have double precision, else 1e-5.
     The error names the first index that differs and both numbers there.
     """
     ours, theirs = _to_numpy("ours", ours), _to_numpy("theirs", theirs)
     if tolerance is None:
-        tolerance = 1e-10 if ours.dtype == theirs.dtype == np.float64 else 1e-5
+        double = {np.dtype(np.float64), np.dtype(np.complex128)}
+        tolerance = 1e-10 if {ours.dtype, theirs.dtype} <= double else 1e-5
     if ours.shape != theirs.shape:
         raise AssertionError(f"shapes differ: ours {ours.shape}, theirs {theirs.shape}")
     wrong = ~np.isclose(ours, theirs, rtol=tolerance, atol=tolerance)
