@@ -31,7 +31,7 @@ serve: book
 	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 8000
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab exercises/week1.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) exercises/week1.ipynb
 
 exercises: $(STAMP)
 	$(BIN)/python -m cnnlib.grading exercises

@@ -488,7 +488,7 @@ def _binomial(times):
 
 binomial = Question(
     "binomial_kernel", title="[1, 2, 1]/4, again and again", points=1,
-    asks="The one kernel that does in one convolution what [1, 2, 1]/4 does when applied `times` times.",
+    asks="The one kernel that does in one convolution what [1, 2, 1]/4 does when applied that many times.",
     reference=_binomial, cases=lambda rng: (int(rng.integers(1, 12)),), tolerance=1e-6,
 )
 
