@@ -172,16 +172,17 @@ class Sweep:
 
     @staticmethod
     def _input(widgets, control):
-        style, layout = {"description_width": "initial"}, widgets.Layout(width="24em")
+        style, layout = {"description_width": "initial"}, widgets.Layout(width="32em")
         if control.span is not None:
             span = control.span
             step = span.step or (span.high - span.low) / 100
             return widgets.FloatSlider(min=span.low, max=span.high, step=step, style=style, layout=layout,
                                        value=span.low if span.start is None else span.start,
                                        description=control.label, continuous_update=False, readout_format=".3g")
+        # A menu is a slider too: JupyterLab's notebook takes the arrow keys from a drop-down list, not from a slider.
         options = list(zip(control.texts, control.values, strict=True))
-        kind = widgets.SelectionSlider if control.kind == "slider" else widgets.Dropdown
-        return kind(options=options, index=control.start, description=control.label, style=style, layout=layout)
+        return widgets.SelectionSlider(options=options, index=control.start, description=control.label, style=style,
+                                       layout=layout)
 
     @staticmethod
     def _index(control, box):
