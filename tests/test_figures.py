@@ -90,6 +90,15 @@ def test_a_dict_gives_labels_to_values():
     assert [frame[1] for frame in figure.frames.values()][0].startswith("A thick line of slope 0.5")
 
 
+def test_values_may_be_arrays():
+    kernels = {"box": np.ones((2, 2)), "edge": np.array([[1, -1], [1, -1]])}
+    figure = sweep(lambda kernel, x: draw_line(kernel.sum() + x, "thick"), caption="A line.", kernel=kernels,
+                   x=Span(0, 1, frames=2, step=0.5))
+    menu, slider, picture, _ = figure.to_widget().children
+    menu.index, slider.value = 1, 0.5
+    assert "slope 0.5 " in picture.value
+
+
 def test_photographs_are_smaller_with_a_quality():
     from cnnlib import data
 

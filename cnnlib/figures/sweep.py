@@ -160,7 +160,10 @@ class Sweep:
 
             def show(_change=None):
                 key = tuple(self._index(control, box) for control, box in zip(self.controls, inputs, strict=True))
-                frame = self.frames.get(key) or self._frame([box.value for box in inputs])
+                frame = self.frames.get(key) or self._frame([
+                    box.value if control.span else control.values[box.index]
+                    for control, box in zip(self.controls, inputs, strict=True)
+                ])
                 picture.value = _picture(*frame)
 
             for box in inputs:
@@ -180,7 +183,7 @@ class Sweep:
                                        value=span.low if span.start is None else span.start,
                                        description=control.label, continuous_update=False, readout_format=".3g")
         # A menu is a slider too: JupyterLab's notebook takes the arrow keys from a drop-down list, not from a slider.
-        options = list(zip(control.texts, control.values, strict=True))
+        options = [(text, i) for i, text in enumerate(control.texts)]
         return widgets.SelectionSlider(options=options, index=control.start, description=control.label, style=style,
                                        layout=layout)
 
