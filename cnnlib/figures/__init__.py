@@ -4,15 +4,15 @@ Importing this module sets the style of matplotlib once; a notebook sets none of
 """
 
 from .plots import (
-           COLORS,
-           DIVERGING,
-           INTENSITY,
-           annotate_values,
-           draw_image,
-           draw_weights,
-           image_row,
-           mark_window,
-           use_style,
+    COLORS,
+    DIVERGING,
+    INTENSITY,
+    annotate_values,
+    draw_image,
+    draw_weights,
+    image_row,
+    mark_window,
+    use_style,
 )
 from .sweep import Span, sweep
 
