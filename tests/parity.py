@@ -1,37 +1,230 @@
-"""Compare one of our functions with PyTorch's; a failure says which case, which index, what came, what was expected."""
+"""Compare our operations with PyTorch's; a failure says which case, which index, what came, what was expected."""
 
+import inspect
+import itertools
 import warnings
 
 import numpy as np
 import torch
+import torch.nn.functional as T
+from torch.testing._internal.common_methods_invocations import op_db
 
+from cnnlib.scratch import functional as F
 from cnnlib.testing import assert_close
+
+# The parameters that hold arrays: NAME_backward returns one gradient for each of them, in the order of the signature.
+ARRAYS = {"input", "weight", "bias", "target", "running_mean", "running_var", "pos_weight", "query", "key", "value",
+          "attn_mask", "grid"}
+TOLERANCE = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 2e-5}
 
 
 class Case:
-    """A function's name, the shapes of its array arguments, and its other arguments. A new case is one line."""
+    """A function's name, its array arguments, and its other arguments. A new case is one line.
 
-    def __init__(self, name, shapes, **options):
-        self.name, self.shapes, self.options = name, shapes, options
+    An array is given by its shape (then it is normal noise) or by a function of a generator and a dtype.
+    """
+
+    def __init__(self, name, arrays, **options):
+        self.name, self.makers, self.options = name, arrays, options
 
     def __str__(self):
         options = ",".join(f"{key}={value}" for key, value in self.options.items())
-        return f"{self.name}{self.shapes}{options}".replace(" ", "")
+        arrays = ",".join(maker.__name__ if callable(maker) else str(maker) for maker in self.makers)
+        return f"{self.name}[{arrays}]{options}".replace(" ", "")
 
     def arrays(self, dtype, seed=0):
         rng = np.random.default_rng(seed)
-        return [rng.normal(size=shape).astype(dtype) for shape in self.shapes]
+        return [maker(rng, dtype) if callable(maker) else rng.normal(size=maker).astype(dtype)
+                for maker in self.makers]
 
 
-def assert_equals_torch(case, ours, theirs, dtype):
-    """ours, theirs: functions of NumPy arrays and of tensors."""
-    arrays = case.arrays(dtype)
-    before = [a.copy() for a in arrays]
-    got = ours(*arrays, **case.options)
+def classes(number, *shape):
+    """Class numbers from 0 to number − 1."""
+    def targets(rng, dtype):
+        return rng.integers(number, size=shape)
+    return targets
+
+
+def probabilities(*shape):
+    """Numbers from 0.05 to 0.95."""
+    def probabilities(rng, dtype):
+        return rng.uniform(0.05, 0.95, size=shape).astype(dtype)
+    return probabilities
+
+
+def assert_case(case, dtype):
+    """Forward and backward of one case equal PyTorch's, and the arguments stay what they were."""
+    assert_equals_torch(str(case), getattr(F, case.name), getattr(F, f"{case.name}_backward"),
+                        getattr(T, case.name), case.arrays(dtype), case.options)
+
+
+def samples(name, variant="", dtype=torch.float64):
+    """PyTorch's own samples of an operation: (what it is, its function, arguments, keywords)."""
+    found = [op for op in op_db if op.name in (name, f"nn.functional.{name}") and op.variant_test_name == variant]
+    op, = found[-1:]                               # "unfold" is also a method; that of nn.functional comes last
+    torch.manual_seed(0)
+    for number, sample in enumerate(op.sample_inputs("cpu", dtype, requires_grad=True)):
+        yield f"{op.name} {variant} sample {number}", op.op, (sample.input, *sample.args), sample.kwargs
+
+
+def error_samples(name):
+    """What PyTorch itself says must raise: (arguments, keywords, its message)."""
+    for op in op_db:
+        if op.name in (name, f"nn.functional.{name}") and op.error_inputs_func is not None:
+            for error in op.error_inputs("cpu"):
+                sample = error.sample_input
+                yield to_numpy((sample.input, *sample.args)), to_numpy(sample.kwargs), error.error_regex
+
+
+def assert_samples(name, variant="", dtype=torch.float64):
+    """All of PyTorch's samples give PyTorch's answers, forward and backward; there must be some."""
+    ours, backward, count = getattr(F, name), getattr(F, f"{name}_backward"), 0
+    for count, (label, theirs, args, kwargs) in enumerate(samples(name, variant, dtype), 1):           # noqa: B007
+        assert_equals_torch(f"{label}: {describe(args)} {describe(kwargs)}", ours, backward, theirs, args, kwargs)
+    assert count > 0, f"PyTorch has no samples of {name} {variant}"
+
+
+def assert_errors(name, count):
+    """All of PyTorch's error inputs raise here too, in our words. count: how many there must at least be."""
+    seen = 0
+    for args, kwargs, regex in error_samples(name):
+        seen += 1
+        try:
+            getattr(F, name)(*args, **kwargs)
+        except (ValueError, TypeError) as error:
+            assert str(error).startswith(f"{name}: "), f"{name} raises {error!r}, which does not begin with its name"
+        else:
+            raise AssertionError(f"{name} takes {describe(args)} {describe(kwargs)}, for which PyTorch says: {regex}")
+    assert seen >= count, f"{seen} error inputs of {name} were found, expected {count}"
+
+
+def assert_equals_torch(label, ours, backward, theirs, args, kwargs):
+    """args, kwargs: NumPy arrays or tensors among other things; theirs gets tensors, ours gets arrays."""
+    args, kwargs = to_torch(args), to_torch(kwargs)
+    array_args, array_kwargs = to_numpy(args), to_numpy(kwargs)
+    before = to_numpy(args), to_numpy(kwargs)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Using padding=.same. with even kernel")      # torch copies, no more
-        want = theirs(*[torch.from_numpy(a) for a in arrays], **case.options)
-    assert got.dtype == dtype, f"{case}: dtype {got.dtype}, expected {np.dtype(dtype)}"
-    for array, original in zip(arrays, before, strict=True):
-        np.testing.assert_array_equal(array, original, err_msg=f"{case} changes its input")
-    assert_close(got, want, tolerance=1e-10 if dtype == np.float64 else 2e-5)
+        warnings.simplefilter("ignore")
+        # running statistics are updated in place, on both sides: torch gets its own copies
+        want = theirs(*map(_own, args), **{key: _own(value) for key, value in kwargs.items()})
+    got = ours(*array_args, **array_kwargs)
+    try:
+        _assert_same(got, want)
+    except AssertionError as error:
+        raise AssertionError(f"{label}: forward: {error}") from None
+
+    bound = inspect.signature(ours).bind(*args, **kwargs).arguments
+    names = [name for name in inspect.signature(ours).parameters if name in ARRAYS]
+    leaves = {name: bound[name] for name in names if isinstance(bound.get(name), torch.Tensor)
+              and bound[name].requires_grad}
+    first = want[0] if isinstance(want, tuple) else want
+    grad_output = torch.randn(first.shape, dtype=first.dtype, generator=torch.Generator().manual_seed(1))
+    if leaves and first.requires_grad:
+        expected = dict(zip(leaves, torch.autograd.grad(first, list(leaves.values()), grad_output, allow_unused=True),
+                            strict=True))
+    else:
+        expected = {}
+    grads = backward(np.asarray(grad_output.numpy()), *array_args, **array_kwargs)
+    assert isinstance(grads, tuple) and len(grads) == len(names), \
+        f"{label}: backward returns {len(grads)} gradients for the arrays {names}"
+    for name, grad in zip(names, grads, strict=True):
+        wanted = expected.get(name)
+        try:
+            if wanted is None:
+                if name in leaves:
+                    assert grad is None or not np.any(grad), "torch has no gradient here"
+            else:
+                assert grad is not None, "the gradient is missing"
+                _assert_same(grad, wanted)
+        except AssertionError as error:
+            raise AssertionError(f"{label}: gradient of {name}: {error}") from None
+    running = {"running_mean", "running_var"}
+    for part, original in zip((array_args, array_kwargs.values()), (before[0], before[1].values()), strict=True):
+        for value, old in zip(part, original, strict=True):
+            if isinstance(value, np.ndarray) and not running & set(names):
+                np.testing.assert_array_equal(value, old, err_msg=f"{label} changes an argument")
+
+
+def assert_gradients(case, seed=0):
+    """Backward agrees with central differences in float64, with no other library's help.
+
+    Σ g·f(x + h·d) − Σ g·f(x − h·d) ≈ 2h Σ dx·d       for a random direction d
+    """
+    arrays = case.arrays(np.float64, seed)
+    forward, backward = getattr(F, case.name), getattr(F, f"{case.name}_backward")
+    rng = np.random.default_rng(seed + 1)
+
+    def value(moved):
+        out = forward(*moved, **case.options)
+        return out[0] if isinstance(out, tuple) else out
+
+    grad_output = rng.normal(size=np.shape(value(arrays)))
+    grads = backward(np.asarray(grad_output), *arrays, **case.options)
+    step = 1e-6
+    for i, (array, grad) in enumerate(zip(arrays, grads, strict=False)):
+        if grad is None or array.dtype.kind != "f":
+            continue
+        direction = rng.normal(size=array.shape)
+        ends = [value([a + sign * step * direction if j == i else a for j, a in enumerate(arrays)])
+                for sign in (1, -1)]
+        numeric = np.sum(grad_output * (ends[0] - ends[1])) / (2 * step)
+        assert_close(np.sum(grad * direction), numeric, tolerance=1e-6)
+
+
+def assert_grad_output_is_checked(case):
+    """A gradient of the wrong shape, and one of the wrong dtype, are refused by name."""
+    arrays = case.arrays(np.float64)
+    out = getattr(F, case.name)(*arrays, **case.options)
+    out = out[0] if isinstance(out, tuple) else out
+    for wrong in (np.ones((*np.shape(out), 2)), np.ones(np.shape(out), np.float32)):
+        try:
+            getattr(F, f"{case.name}_backward")(wrong, *arrays, **case.options)
+        except (ValueError, TypeError) as error:
+            assert f"{case.name}_backward: grad_output must" in str(error), str(error)
+        else:
+            raise AssertionError(f"{case.name}_backward takes a grad_output of {wrong.shape} {wrong.dtype}")
+
+
+def to_numpy(value):
+    """Tensors within tuples, lists and dicts → arrays of their own; dtypes too."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().numpy().copy()
+    if isinstance(value, torch.dtype):
+        return torch.empty(0, dtype=value).numpy().dtype.type
+    return _within(to_numpy, value)
+
+
+def to_torch(value):
+    """Arrays within tuples, lists and dicts → tensors, which ask for a gradient if they hold floats."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        tensor = torch.from_numpy(np.array(value))
+        return tensor.requires_grad_(tensor.is_floating_point())
+    return _within(to_torch, value)
+
+
+def describe(value):
+    """The same with shapes in place of arrays, to print."""
+    return tuple(value.shape) if isinstance(value, (torch.Tensor, np.ndarray)) else _within(describe, value)
+
+
+def _within(function, value):
+    if isinstance(value, dict):
+        return {key: function(item) for key, item in value.items()}
+    return type(value)(map(function, value)) if type(value) in (tuple, list) else value
+
+
+def _own(value):
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def _assert_same(got, want):
+    pairs = zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]
+    for ours, theirs in itertools.chain(pairs):
+        dtype = theirs.detach().numpy().dtype
+        assert ours.dtype == dtype, f"dtype {ours.dtype}, expected {dtype}"
+        # equal_nan through NumPy: where torch has NaN or ∞, so have we
+        finite = torch.isfinite(theirs).detach().numpy() if theirs.is_floating_point() else np.ones(theirs.shape, bool)
+        assert ours.shape == tuple(theirs.shape), f"shape {ours.shape}, expected {tuple(theirs.shape)}"
+        np.testing.assert_array_equal(ours[~finite], theirs.detach().numpy()[~finite])
+        assert_close(np.where(finite, ours, 0), np.where(finite, theirs.detach().numpy(), 0),
+                     TOLERANCE.get(dtype, 0))
