@@ -1,5 +1,11 @@
-"""The NumPy engine: what the course derives, written by hand. Imports NumPy only."""
+"""The NumPy engine: what the course derives, written by hand. Imports NumPy only.
 
-from . import functional, groups, signal
+Arrays: `functional` (torch.nn.functional, with a backward for each function), `signal`, `groups`.
+Tensors with a tape: `Tensor`, `no_grad`, `apply`, layers in `nn`, optimisers in `optim`; `manual_seed` for chance.
+"""
 
-__all__ = ["functional", "groups", "signal"]
+from . import functional, groups, nn, optim, signal
+from .autograd import Tensor, apply, no_grad
+from .random import manual_seed
+
+__all__ = ["Tensor", "apply", "functional", "groups", "manual_seed", "nn", "no_grad", "optim", "signal"]

@@ -3,16 +3,17 @@
 import numpy as np
 
 FLOATS = (np.float32, np.float64)
+NEVER_NONE = {"input", "target", "query", "key", "value"}
 
 
 def check_float(name, **arrays):
-    """The arrays, each float32 or float64 and all of one dtype; None passes.
+    """The arrays, each float32 or float64 and all of one dtype; None passes for those that may be left out.
 
     Raises TypeError naming function, argument and dtype.
     """
     checked = []
     for argument, array in arrays.items():
-        if array is not None:
+        if array is not None or argument in NEVER_NONE:
             if isinstance(array, np.generic):                            # what NumPy makes of an array without axes
                 array = np.asarray(array)
             if not isinstance(array, np.ndarray):
@@ -77,3 +78,21 @@ def check_choice(name, argument, value, allowed):
     """Raises ValueError unless value is one of those allowed."""
     if value not in allowed:
         raise ValueError(f"{name}: {argument} must be one of {', '.join(map(str, allowed))}; got {value!r}")
+
+
+def axes_of(name, dim, ndim):
+    """dim → a tuple of axes from 0 on; None and () stand for all. As in torch, an array without axes has an axis 0.
+
+    Raises TypeError or ValueError naming the function.
+    """
+    dims = tuple(dim) if isinstance(dim, (tuple, list)) else () if dim is None else (dim,)
+    if not all(map(is_int, dims)):
+        raise TypeError(f"{name}: dim must be None, an int or ints, got {dim!r}")
+    if not dims:
+        return tuple(range(ndim))
+    if not all(-max(ndim, 1) <= d < max(ndim, 1) for d in dims):
+        raise ValueError(f"{name}: dim must be from {-max(ndim, 1)} to {max(ndim, 1) - 1}, got {dim}")
+    axes = tuple(d % max(ndim, 1) for d in dims)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"{name}: dim must name an axis once, got {dim}")
+    return axes if ndim else ()
