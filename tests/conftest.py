@@ -1,5 +1,10 @@
 """One thread for each test, since as many tests run at a time as there are cores."""
 
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):      # read when NumPy is imported
+    os.environ.setdefault(variable, "1")
+
 import pytest
 import torch
 from paths import ROOT

@@ -7,5 +7,6 @@ Tensors with a tape: `Tensor`, `no_grad`, `apply`, layers in `nn`, optimisers in
 from . import functional, groups, nn, optim, signal
 from .autograd import Tensor, apply, no_grad
 from .random import manual_seed
+from .tracing import from_torch
 
-__all__ = ["Tensor", "apply", "functional", "groups", "manual_seed", "nn", "no_grad", "optim", "signal"]
+__all__ = ["Tensor", "apply", "from_torch", "functional", "groups", "manual_seed", "nn", "no_grad", "optim", "signal"]
