@@ -51,7 +51,7 @@ def correlate_weight(x, grad_output, kernel, stride, padding, dilation):
             back[:, :, :size[1]] = grad_output[n, channels]
             for taps, pixels, place, shifted in phases:
                 place[...] = x[(n, channels, *pixels)]
-                grads[(slice(None), *taps)] += np.einsum("cl,cuvl->cuv", back.reshape(len(back), -1), shifted)
+                grads[(slice(None), *taps)] += np.vecdot(back.reshape(len(back), 1, 1, -1), shifted)
     return grad
 
 
