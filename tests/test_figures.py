@@ -112,6 +112,7 @@ def test_photographs_are_smaller_with_a_quality():
 
 
 def test_drawing_leaves_no_figure_open(line):
+    plt.close("all")                                                     # what other tests left
     assert not plt.get_fignums()
 
 
