@@ -73,7 +73,7 @@ class Verdict:
         return _TEMPLATES.get_template("verdict.txt.jinja").render(v=self, text=_text).rstrip()
 
     def _repr_html_(self):
-        return _TEMPLATES.get_template("verdict.html.jinja").render(v=self, table=_table)
+        return _TEMPLATES.get_template("verdict.html.jinja").render(v=self, table=table)
 
 
 def check(answer, seed=0, seconds=SECONDS):
@@ -107,6 +107,11 @@ def _verdict(question, cases, expected, judged, results, seconds):
         note = (f"After {seconds:g} seconds {len(judged)} of {len(cases)} cases were done. Is there a loop that never "
                 "ends? If the kernel stays busy, restart it.")
         return Verdict(question, "timeout", len(judged), note=note)
+    return summarize(question, cases, expected, judged)
+
+
+def summarize(question, cases, expected, judged):
+    """The Verdict on judged cases: passed, or the smallest that fails and the mistake that it looks like."""
     failing = [case for case in judged if case.problem]
     if not failing:
         return Verdict(question, "passed", len(judged))
@@ -168,19 +173,25 @@ def _judge(question, names, inputs, expected, result):
     case.got, case.problem = as_numbers(result.value)
     if case.problem:
         return case
-    if case.got.shape != expected.shape:
-        case.problem = f"the shape is {case.got.shape}, it should be {expected.shape}"
+    compare(question, case, result.changed)
+    return case
+
+
+def compare(question, case, changed):
+    """Set what is wrong with case.got, if anything: its shape, its numbers, or that the inputs were changed."""
+    if case.got.shape != case.expected.shape:
+        case.problem = f"the shape is {case.got.shape}, it should be {case.expected.shape}"
     else:
-        wrong = ~close(case.got, expected, question.tolerance)
+        wrong = ~close(case.got, case.expected, question.tolerance)
         if wrong.any():
             case.where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            got, want = float(case.got[case.where]), float(expected[case.where])
+            got, want = float(case.got[case.where]), float(case.expected[case.where])
             place = f" The first is at {list(case.where)}: got {got:.6g}, expected {want:.6g}." if case.where else ""
             case.problem = f"{int(wrong.sum())} of {wrong.size} numbers differ.{place}"
-    if not case.problem and result.changed:
-        changed = " and ".join(f"`{names[i]}`" for i in result.changed)
+    if not case.problem and changed:
+        names = list(case.inputs)
+        changed = " and ".join(f"`{names[i]}`" for i in changed)
         case.problem = f"the function changes its input {changed}. Work on a copy: the caller still needs the original."
-    return case
 
 
 def as_numbers(value):
@@ -241,7 +252,7 @@ def _text(value):
     return repr(value)
 
 
-def _table(value, where=None, rows=9, columns=9):
+def table(value, where=None, rows=9, columns=9):
     """An array as rows of cells for the HTML verdict: (cells, note); each cell (text, is it the first that differs)."""
     array = np.asarray(value)
     at = where

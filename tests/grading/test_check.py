@@ -170,11 +170,11 @@ def test_seeds_draw_other_cases():
 
 
 def test_large_results_are_shown_around_the_first_difference():
-    from cnnlib.grading.check import _table
+    from cnnlib.grading.check import table
 
     array = np.arange(30 * 40.0).reshape(30, 40)
-    cells, note = _table(array, (25, 33))
+    cells, note = table(array, (25, 33))
     marked = [text for row in cells for text, first in row if first]
     assert marked == ["1033"] and len(cells) == 9 and "rows from" in note
-    cells, note = _table(np.zeros((4, 5, 6)), (2, 1, 3))
+    cells, note = table(np.zeros((4, 5, 6)), (2, 1, 3))
     assert "plane [2]" in note

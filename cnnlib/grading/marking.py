@@ -1,0 +1,178 @@
+"""Mark one submission: run its cells in a sandbox, call its functions on random cases, compare here.
+
+The expected values are computed in this process and never leave it. What comes back from the sandbox is numbers and
+short texts, which are compared and shown, and nothing else.
+"""
+
+import functools
+import inspect
+import time
+
+import numpy as np
+
+from .check import Case, compare, summarize, table
+from .questions import WEEKS
+from .sandbox import Sandbox, Stopped
+from .submission import Invalid, code_cells
+
+SEED = 2027                      # of the cases; `check` in the sheet draws others
+CELL_SECONDS = 20                # a cell may take so long
+QUESTION_SECONDS = 20            # all cases of a question together
+TOTAL_SECONDS = 240              # a submission
+RESTARTS = 24                    # of the sandbox for one submission
+
+PASSED, STATUSES = "passed", ("ok", "timeout", "limit", "crash", "invalid", "missing")
+
+
+def mark(content, week, questions=None, start=Sandbox):
+    """Mark the notebook whose bytes are `content`.
+
+    questions: names of those to mark; default all of the week.  start: makes a sandbox.
+    → a record, plain data for JSON: status, reason, total, max, and for each question of the week a dict: name, title,
+    points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit", "crash"), headline,
+    problem, line, mistake, hint, and the smallest failing case.
+    """
+    wanted = [question for question in WEEKS[week] if questions is None or question.name in questions]
+    try:
+        sources = code_cells(content)
+    except Invalid as error:
+        return lost(week, "invalid", str(error), questions)
+    return _Marking(sources, wanted, start).record()
+
+
+def lost(week, status, reason, questions=None):
+    """The record of a submission that cannot be marked at all."""
+    rows = [_row(question, status, reason) for question in WEEKS[week] if questions is None or question.name in questions]
+    return _record(rows, status, reason)
+
+
+class _Marking:
+    """The course of one submission: a sandbox, and after each question that ended it another."""
+
+    def __init__(self, sources, questions, start):
+        self.sources, self.questions, self.start = sources, questions, start
+        self.skipped = {}                        # number of a cell → the Stopped that it caused
+        self.restarts = 0
+        self.deadline = time.monotonic() + TOTAL_SECONDS
+        self.sandbox = None
+
+    def record(self):
+        rows, stops = [], []
+        try:
+            for question in self.questions:
+                try:
+                    if self.sandbox is None:
+                        self._restart()
+                    rows.append(self._mark(question))
+                except Stopped as stop:
+                    self._close()
+                    stops.append(stop)
+                    rows.append(_row(question, stop.status, stop.reason))
+        finally:
+            self._close()
+        stops += self.skipped.values()
+        status = stops[0].status if stops else "ok"
+        reasons = [f"cell {number + 1}: {stop.reason}" for number, stop in self.skipped.items()]
+        reasons += [f"{row['name']}: {row['problem'] or row['headline']}" for row in rows if row["status"] != PASSED]
+        return _record(rows, status, "; ".join(reasons))
+
+    def _restart(self):
+        """A fresh sandbox in which all cells have run but those that end it."""
+        while True:
+            self._check_time()
+            self.restarts += 1
+            if self.restarts > RESTARTS:
+                raise Stopped("limit", f"the submission ended {RESTARTS} sandboxes, and gets no more")
+            self.sandbox = self.start()
+            number = 0
+            try:
+                for number, source in enumerate(self.sources):
+                    if number not in self.skipped:
+                        self.sandbox.run_cell(number, source, self._seconds(CELL_SECONDS))
+                return
+            except Stopped as stop:
+                self._close()
+                self._check_time()
+                self.skipped[number] = stop
+
+    def _mark(self, question):
+        cases, expected, names = _cases(question.name, _week_of(question))
+        judged, end = [], time.monotonic() + self._seconds(QUESTION_SECONDS)
+        for inputs, want in zip(cases, expected, strict=True):
+            remaining = end - time.monotonic()
+            if remaining <= 0:
+                raise Stopped("timeout", f"{len(judged)} of {len(cases)} cases were done in {QUESTION_SECONDS} seconds")
+            got, instead, changed = self.sandbox.call(question.name, inputs, remaining)
+            case = Case(dict(zip(names, inputs, strict=False)), want)
+            if instead is None:
+                case.got = got
+                compare(question, case, changed)
+            elif instead.get("missing"):
+                return _row(question, "not defined", "the sheet defines no such function")
+            elif instead.get("error") == "NotImplementedError":
+                return _row(question, "unanswered", "not answered")
+            elif "error" in instead:
+                case.problem, case.line = instead["text"], instead["line"]
+            else:
+                case.problem = (f"the function returned {instead['returned']}; a NumPy array of real numbers or a number "
+                                "was asked for")
+            judged.append(case)
+        return _verdict_row(question, summarize(question, cases, expected, judged))
+
+    def _seconds(self, most):
+        self._check_time()
+        return min(most, self.deadline - time.monotonic())
+
+    def _check_time(self):
+        if time.monotonic() >= self.deadline:
+            raise Stopped("timeout", f"the submission took {TOTAL_SECONDS} seconds and was stopped")
+
+    def _close(self):
+        if self.sandbox is not None:
+            self.sandbox.close()
+            self.sandbox = None
+
+
+def _week_of(question):
+    return next(week for week, questions in WEEKS.items() if question in questions)
+
+
+@functools.cache
+def _cases(name, week):
+    """The cases of a question, what is expected, and the names of the arguments: the same for all submissions."""
+    question = next(question for question in WEEKS[week] if question.name == name)
+    cases = question.draw_cases(SEED)
+    copies = [[a.copy() if isinstance(a, np.ndarray) else a for a in case] for case in cases]
+    expected = [np.asarray(question.reference(*case)) for case in copies]
+    return cases, expected, list(inspect.signature(question.reference).parameters)
+
+
+def _record(rows, status, reason):
+    return {"status": status, "reason": reason[:500], "total": sum(row["score"] for row in rows),
+            "max": sum(row["points"] for row in rows), "questions": rows}
+
+
+def _row(question, status, problem, **more):
+    return {"name": question.name, "title": question.title, "asks": question.asks, "points": question.points,
+            "score": question.points if status == PASSED else 0, "status": status, "headline": status,
+            "problem": problem[:500], "line": "", "mistake": "", "hint": "", "case": None, **more}
+
+
+def _verdict_row(question, verdict):
+    if verdict.passed:
+        return _row(question, PASSED, "", headline=verdict.headline)
+    case, mistake = verdict.case, verdict.mistake
+    shown = {"inputs": {name: _shown(value) for name, value in case.inputs.items()}, "expected": _shown(case.expected),
+             "got": None if case.got is None else _shown(case.got, case.where), "where": case.where}
+    return _row(question, verdict.status, case.problem, headline=verdict.headline, line=case.line or "",
+                mistake=mistake.name if mistake else "", hint=mistake.hint if mistake else "", case=shown)
+
+
+def _shown(value, where=None):
+    """A value of a case: rows of cells to show, a note, and what it takes to make it again."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        cells, note = table(value, where if np.ndim(value) else None)
+        array = np.asarray(value)
+        again = array.tolist() if array.size <= 2000 and np.isfinite(array).all() else None
+        return {"cells": cells, "note": note, "dtype": str(array.dtype), "value": again}
+    return {"cells": None, "note": "", "dtype": "", "value": value if isinstance(value, (int, float, str)) else repr(value)}
