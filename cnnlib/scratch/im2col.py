@@ -42,11 +42,11 @@ def correlate_weight(x, grad_output, kernel, stride, padding, dilation, groups):
     """
     out_channels, _, width_out = grad_output.shape[1:]
     depth = x.shape[1] // groups * kernel[0] * kernel[1]
-    grad = np.zeros((groups, out_channels // groups, depth), x.dtype)
-    columns = None
+    grad = columns = None
     for images, top, height in _blocks(grad_output.shape, depth * groups):
         columns = _unfold(x, kernel, images, top, height, width_out, stride, padding, dilation, groups, False, columns)
-        grad += _channels_first(grad_output, images, top, height, groups) @ columns.transpose(0, 2, 1)
+        part = _channels_first(grad_output, images, top, height, groups) @ columns.transpose(0, 2, 1)
+        grad = part if grad is None else np.add(grad, part, out=grad)
     return grad.reshape(out_channels, -1, *kernel)
 
 
