@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 enabled = True
 
 TILE, SIZE = 4, 6                                                        # outputs and inputs of a tile, per axis
+CHANNELS = 64                                                            # transformed at a time; measured
 BLOCK = 112                                                              # tiles in one matrix product
 
 _B_T = np.array([[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
@@ -44,8 +45,11 @@ def correlate(x, w, bias, padding, groups):
     for images, top, tiles in _blocks(out.shape):
         inputs = _input_tiles(x, images, top, tiles, padding, groups)    # (36, G, C/G, T)
         products = kernels @ inputs                                      # (36, G, O/G, T): a product for each entry
-        results = OUTPUT @ products.reshape(36, -1)                      # (16, O·T)
-        _scatter(results, out, images, top, tiles, bias)
+        products = products.reshape(36, len(w), -1)
+        for first in range(0, len(w), CHANNELS):
+            some = slice(first, first + CHANNELS)
+            results = OUTPUT @ _rows(products, some)                     # (16, O·T)
+            _scatter(results, out[images, some], top, tiles, None if bias is None else bias[some])
     return out
 
 
@@ -91,12 +95,23 @@ def _input_tiles(x, images, top, tiles, padding, groups):
     padded[:, :, first:first + height, pad_left:pad_left + width] = x[..., :width]
     n, c, h, w = padded.strides
     windows = as_strided(padded, (SIZE, SIZE, channels, count, *tiles), (h, w, c, n, TILE * h, TILE * w))
-    return (INPUT @ windows.reshape(36, -1)).reshape(36, groups, channels // groups, -1)
+    size = count * tiles[0] * tiles[1]
+    inputs = np.empty((36, channels * size), x.dtype)
+    for first in range(0, channels, CHANNELS):                           # as many as stay in the cache
+        some = windows[:, :, first:first + CHANNELS].reshape(36, -1)
+        np.matmul(INPUT, some, out=inputs[:, first * size:(first + CHANNELS) * size])
+    return inputs.reshape(36, groups, channels // groups, size)
 
 
-def _scatter(results, out, images, top, tiles, bias):
-    """(16, O·T) → out[images, :, top:…], cropped to its size; entry (i, j) of the tiles is every fourth pixel."""
-    out = out[images, :, top:top + TILE * tiles[0]].transpose(1, 0, 2, 3)                    # (O, N, H, W)
+def _rows(products, channels):
+    """products (36, O, T) of some channels as a matrix (36, O·T), without a copy."""
+    size = products.shape[2]
+    return products.reshape(36, -1)[:, channels.start * size:channels.stop * size]
+
+
+def _scatter(results, out, top, tiles, bias):
+    """(16, O·T) → out[:, :, top:…], cropped to its size; entry (i, j) of the tiles is every fourth pixel."""
+    out = out[:, :, top:top + TILE * tiles[0]].transpose(1, 0, 2, 3)                         # (O, N, H, W)
     bias = 0 if bias is None else bias.reshape(-1, 1, 1, 1)
     results = results.reshape(TILE, TILE, out.shape[0], out.shape[1], *tiles)
     for i, j in np.ndindex(TILE, TILE):
