@@ -141,7 +141,8 @@ def pad_rows(x, first, count, sides):
     if first >= 0 and first + count <= x.shape[2] and sides == (0, 0):
         return x[:, :, first:first + count]
     padded = np.zeros((*x.shape[:2], count, x.shape[3] + sum(sides)), x.dtype)
-    low, high = max(0, first), min(first + count, x.shape[2])
+    low = min(max(0, first), x.shape[2])
+    high = max(low, min(first + count, x.shape[2]))
     padded[:, :, low - first:high - first, sides[0]:sides[0] + x.shape[3]] = x[:, :, low:high]
     return padded
 

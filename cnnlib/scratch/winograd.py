@@ -15,6 +15,8 @@ the plain sum. So it is used for float32 only, and `winograd.enabled = False` tu
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .im2col import pad_rows
+
 enabled = True
 
 TILE, SIZE = 4, 6                                                        # outputs and inputs of a tile, per axis
@@ -87,12 +89,10 @@ def _blocks(out_shape):
 def _input_tiles(x, images, top, tiles, padding, groups):
     """Bᵀ d B of overlapping 6 × 6 tiles, 4 apart.  → (36, G, C/G, T), T = images · rows · columns"""
     (pad_top, _), (pad_left, _) = padding
-    x = x[images, :, max(0, top - pad_top):top - pad_top + TILE * tiles[0] + 2]
-    count, channels, height, width = x.shape
-    padded = np.zeros((count, channels, TILE * tiles[0] + 2, TILE * tiles[1] + 2), x.dtype)
-    first = max(0, pad_top - top)
-    width = min(width, padded.shape[3] - pad_left)
-    padded[:, :, first:first + height, pad_left:pad_left + width] = x[..., :width]
+    x = x[images]
+    count, channels, _, width = x.shape
+    pad_right = TILE * tiles[1] + 2 - pad_left - width                   # up to the last tile's end
+    padded = pad_rows(x, top - pad_top, TILE * tiles[0] + 2, (pad_left, pad_right))
     n, c, h, w = padded.strides
     windows = as_strided(padded, (SIZE, SIZE, channels, count, *tiles), (h, w, c, n, TILE * h, TILE * w))
     size = count * tiles[0] * tiles[1]
