@@ -1,8 +1,9 @@
 """What runs inside the sandbox: it executes a student's cells, then calls the student's functions.
 
-This file is run by itself, `python -I -S inside.py IN OUT PACKAGES`, in a process that holds nothing worth stealing: the
-standard library, NumPy, the student's cells and the inputs of the calls. Nothing it says is believed: what it writes to
-OUT is a claim about arrays, which the process outside reads as numbers and compares itself. It must not import cnnlib.
+This file is run by itself, `python -I -S inside.py IN OUT PACKAGES`, in a process that holds nothing worth stealing:
+the standard library, NumPy, the student's cells and the inputs of the calls. Nothing it says is believed: what it
+writes to OUT is a claim about arrays, which the process outside reads as numbers and compares itself. It must not
+import cnnlib.
 
 A message in either direction: the length of a JSON header (4 bytes), the length of the data (8 bytes), header, data.
 """
@@ -51,7 +52,8 @@ class Inert(types.ModuleType):
 class Display:
     """Imports modules that only show things as Inert ones, whatever name below them is asked for."""
 
-    packages = ("cnnlib.data", "cnnlib.figures", "cnnlib.grading", "IPython", "ipywidgets", "matplotlib", "mpl_toolkits")
+    packages = ("cnnlib.data", "cnnlib.figures", "cnnlib.grading", "IPython", "ipywidgets", "matplotlib",
+                "mpl_toolkits")
 
     def find_spec(self, name, path=None, target=None):
         if name == "cnnlib" or any(name == p or name.startswith(p + ".") for p in self.packages):
@@ -126,7 +128,7 @@ def call(namespace, name, arguments):
             return {"returned": type(value).__name__[:80]}, b""
         array = np.array(value)
         header = {"dtype": array.dtype.str[:16], "shape": list(array.shape),
-                  "changed": [i for i, (now, then) in enumerate(zip(arguments, before))
+                  "changed": [i for i, (now, then) in enumerate(zip(arguments, before, strict=True))
                               if isinstance(then, np.ndarray) and not np.array_equal(now, then)]}
         if array.dtype.kind not in "iuf":
             return {"returned": f"an array of dtype {array.dtype}"[:80]}, b""
@@ -136,6 +138,7 @@ def call(namespace, name, arguments):
 
 
 def read(stream, count):
+    """So many bytes of a pipe; ends the process when the other end is gone."""
     parts = []
     while count:
         part = os.read(stream, min(count, 1 << 20))
@@ -147,11 +150,13 @@ def read(stream, count):
 
 
 def receive(stream):
+    """→ header and data of the next message."""
     header, data = struct.unpack("<IQ", read(stream, 12))
     return json.loads(read(stream, header)), read(stream, data)
 
 
 def send(stream, header, data=b""):
+    """Write a message."""
     header = json.dumps(header).encode()
     message = memoryview(struct.pack("<IQ", len(header), len(data)) + header + data)
     while message:
@@ -174,6 +179,7 @@ def arguments(described, data):
 
 
 def main():
+    """Import NumPy, say so, and do what the messages ask, one after the other."""
     inbox, outbox, packages = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     sys.path.append(packages)
     sys.meta_path.insert(0, Display())

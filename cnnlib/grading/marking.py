@@ -16,9 +16,10 @@ from .sandbox import Sandbox, Stopped
 from .submission import Invalid, code_cells
 
 SEED = 2027                      # of the cases; `check` in the sheet draws others
-CELL_SECONDS = 20                # a cell may take so long
-QUESTION_SECONDS = 20            # all cases of a question together
-TOTAL_SECONDS = 240              # a submission
+CELL_SECONDS = 10                # a cell may take so long
+QUESTION_SECONDS = 10            # all cases of a question together
+TOTAL_SECONDS = 150              # a submission
+LARGER = 1000                    # an answer with so many times the numbers expected is not looked at
 RESTARTS = 24                    # of the sandbox for one submission
 
 PASSED, STATUSES = "passed", ("ok", "timeout", "limit", "crash", "invalid", "missing")
@@ -29,8 +30,8 @@ def mark(content, week, questions=None, start=Sandbox):
 
     questions: names of those to mark; default all of the week.  start: makes a sandbox.
     → a record, plain data for JSON: status, reason, total, max, and for each question of the week a dict: name, title,
-    points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit", "crash"), headline,
-    problem, line, mistake, hint, and the smallest failing case.
+    points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit" or "crash"),
+    headline, problem, line, mistake, hint, and the smallest failing case.
     """
     wanted = [question for question in WEEKS[week] if questions is None or question.name in questions]
     try:
@@ -42,7 +43,8 @@ def mark(content, week, questions=None, start=Sandbox):
 
 def lost(week, status, reason, questions=None):
     """The record of a submission that cannot be marked at all."""
-    rows = [_row(question, status, reason) for question in WEEKS[week] if questions is None or question.name in questions]
+    rows = [_row(question, status, reason) for question in WEEKS[week]
+            if questions is None or question.name in questions]
     return _record(rows, status, reason)
 
 
@@ -73,7 +75,8 @@ class _Marking:
         stops += self.skipped.values()
         status = stops[0].status if stops else "ok"
         reasons = [f"cell {number + 1}: {stop.reason}" for number, stop in self.skipped.items()]
-        reasons += [f"{row['name']}: {row['problem'] or row['headline']}" for row in rows if row["status"] != PASSED]
+        reasons += [f"{row['name']}: {row['problem'] or row['headline']}"
+                    for row in sorted(rows, key=lambda row: row["status"] not in STATUSES) if row["status"] != PASSED]
         return _record(rows, status, "; ".join(reasons))
 
     def _restart(self):
@@ -104,7 +107,9 @@ class _Marking:
                 raise Stopped("timeout", f"{len(judged)} of {len(cases)} cases were done in {QUESTION_SECONDS} seconds")
             got, instead, changed = self.sandbox.call(question.name, inputs, remaining)
             case = Case(dict(zip(names, inputs, strict=False)), want)
-            if instead is None:
+            if instead is None and got.size > LARGER * want.size:        # not kept: twenty of them might fill the memory
+                case.problem = f"the shape is {got.shape}, it should be {want.shape}"
+            elif instead is None:
                 case.got = got
                 compare(question, case, changed)
             elif instead.get("missing"):
@@ -114,8 +119,8 @@ class _Marking:
             elif "error" in instead:
                 case.problem, case.line = instead["text"], instead["line"]
             else:
-                case.problem = (f"the function returned {instead['returned']}; a NumPy array of real numbers or a number "
-                                "was asked for")
+                case.problem = (f"the function returned {instead['returned']}; a NumPy array of real numbers or a "
+                                "number was asked for")
             judged.append(case)
         return _verdict_row(question, summarize(question, cases, expected, judged))
 
@@ -162,7 +167,8 @@ def _verdict_row(question, verdict):
     if verdict.passed:
         return _row(question, PASSED, "", headline=verdict.headline)
     case, mistake = verdict.case, verdict.mistake
-    shown = {"inputs": {name: _shown(value) for name, value in case.inputs.items()}, "expected": _shown(case.expected),
+    shown = {"inputs": {name: _shown(value) for name, value in case.inputs.items()},
+             "expected": _shown(case.expected, case.where),
              "got": None if case.got is None else _shown(case.got, case.where), "where": case.where}
     return _row(question, verdict.status, case.problem, headline=verdict.headline, line=case.line or "",
                 mistake=mistake.name if mistake else "", hint=mistake.hint if mistake else "", case=shown)
@@ -175,4 +181,5 @@ def _shown(value, where=None):
         array = np.asarray(value)
         again = array.tolist() if array.size <= 2000 and np.isfinite(array).all() else None
         return {"cells": cells, "note": note, "dtype": str(array.dtype), "value": again}
-    return {"cells": None, "note": "", "dtype": "", "value": value if isinstance(value, (int, float, str)) else repr(value)}
+    value = value if isinstance(value, (int, float, str)) else repr(value)
+    return {"cells": None, "note": "", "dtype": "", "value": value}

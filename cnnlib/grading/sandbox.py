@@ -47,8 +47,8 @@ def check_available():
     advice = ("Grade on Linux with bubblewrap (Debian: apt-get install bubblewrap), or in the container of "
               "`Containerfile`: see the page for instructors.")
     if sys.platform != "linux" or shutil.which("bwrap") is None:
-        raise SandboxUnavailable(f"bubblewrap (bwrap) is not installed here, and without it a submission could read and "
-                                 f"change everything that you can. {advice}")
+        raise SandboxUnavailable("bubblewrap (bwrap) is not installed here, and without it a submission could read "
+                                 f"and change everything that you can. {advice}")
     if platform.machine() not in _ARCHITECTURES:
         raise SandboxUnavailable(f"there is no list of system calls for {platform.machine()}. {advice}")
     with contextlib.closing(Sandbox()) as sandbox:
@@ -74,8 +74,8 @@ class Sandbox:
         self._errors = errors
         try:
             self.process = subprocess.Popen(
-                [*_LIMITS, *_bubblewrap(rules), *_python(ours[0], theirs[1])], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=errors, pass_fds=(ours[0], theirs[1], rules), cwd="/",
+                self.command(rules, ours[0], theirs[1]), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=errors, pass_fds=(ours[0], theirs[1], rules), cwd="/",
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp", "OPENBLAS_NUM_THREADS": "1",
                      "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
                 start_new_session=True)
@@ -88,6 +88,10 @@ class Sandbox:
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
         self._ready = False
+
+    def command(self, rules, inbox, outbox):
+        """What is started. rules, inbox, outbox: descriptors of the seccomp filter and of the pipes."""
+        return [*_LIMITS, *_bubblewrap(rules), *_python(inbox, outbox)]
 
     def wait_ready(self, seconds=30):
         """Wait until NumPy is imported. Raises Stopped."""
@@ -106,10 +110,11 @@ class Sandbox:
         return _text(header.get("ran", ""))
 
     def call(self, name, arguments, seconds):
-        """Call the student's function. → (array, None, changed inputs) or (None, what came instead, []). Raises Stopped.
+        """Call the student's function. → (array, None, changed inputs), or (None, what came instead, []).
 
         arguments: numbers, text, tuples of them, and NumPy arrays.  What came instead is a dict: {"missing": True},
-        {"returned": type}, or {"error": type, "text": …, "line": …}; all of it is text to be shown, never to be believed.
+        {"returned": type}, or {"error": type, "text": …, "line": …}; all of it is text to be shown, never to be
+        believed.  Raises Stopped.
         """
         self.wait_ready()
         described, data = [], []
@@ -244,12 +249,13 @@ def _bubblewrap(rules):
     python = [] if prefix == "/usr" else ["--ro-bind", prefix, prefix]
     hidden = [part for folder in _hidden(prefix) for part in ("--tmpfs", folder)]
     return ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534",
-            "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL", *system, *python, *packages,
-            *hidden, "--ro-bind", str(Path(__file__).with_name("inside.py")), f"{_PACKAGES}/inside.py",
+            "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL", *system, *python,
+            *packages, *hidden, "--ro-bind", str(Path(__file__).with_name("inside.py")), f"{_PACKAGES}/inside.py",
             "--proc", "/proc", "--size", str(1 << 20), "--tmpfs", "/dev", "--dev-bind", "/dev/null", "/dev/null",
             "--dev-bind", "/dev/zero", "/dev/zero", "--dev-bind", "/dev/urandom", "/dev/urandom",
             "--dev-bind", "/dev/random", "/dev/random", "--remount-ro", "/dev",
-            "--size", str(TMP), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/", "--seccomp", str(rules), "--"]
+            "--size", str(TMP), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/", "--seccomp", str(rules),
+            "--"]
 
 
 def _hidden(prefix):
@@ -277,16 +283,18 @@ def _python(inbox, outbox):
 _REFUSED = {
     "x86_64": (0xC000003E, {
         "clone": 56, "fork": 57, "vfork": 58, "clone3": 435, "socket": 41, "socketpair": 53, "memfd_create": 319,
-        "memfd_secret": 447, "shmget": 29, "shmat": 30, "semget": 64, "msgget": 68, "mq_open": 240, "io_uring_setup": 425,
-        "io_setup": 206, "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "pidfd_getfd": 438, "mount": 165,
-        "umount2": 166, "pivot_root": 155, "chroot": 161, "unshare": 272, "setns": 308, "open_tree": 428, "fsopen": 430,
+        "memfd_secret": 447, "shmget": 29, "shmat": 30, "semget": 64, "msgget": 68, "mq_open": 240,
+        "io_uring_setup": 425, "io_setup": 206, "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311,
+        "pidfd_getfd": 438, "mount": 165, "umount2": 166, "pivot_root": 155,
+        "chroot": 161, "unshare": 272, "setns": 308, "open_tree": 428, "fsopen": 430,
         "bpf": 321, "perf_event_open": 298, "userfaultfd": 323, "keyctl": 250, "add_key": 248, "request_key": 249,
         "open_by_handle_at": 304, "personality": 135, "inotify_init": 253, "inotify_init1": 294, "fanotify_init": 300}),
     "aarch64": (0xC00000B7, {
         "clone": 220, "clone3": 435, "socket": 198, "socketpair": 199, "memfd_create": 279, "memfd_secret": 447,
         "shmget": 194, "shmat": 196, "semget": 190, "msgget": 186, "mq_open": 180, "io_uring_setup": 425, "io_setup": 0,
-        "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "pidfd_getfd": 438, "mount": 40, "umount2": 39,
-        "pivot_root": 41, "chroot": 51, "unshare": 97, "setns": 268, "open_tree": 428, "fsopen": 430, "bpf": 280,
+        "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "pidfd_getfd": 438, "mount": 40,
+        "umount2": 39, "pivot_root": 41, "chroot": 51, "unshare": 97, "setns": 268, "open_tree": 428, "fsopen": 430,
+        "bpf": 280,
         "perf_event_open": 241, "userfaultfd": 282, "keyctl": 219, "add_key": 217, "request_key": 218,
         "open_by_handle_at": 265, "personality": 92, "inotify_init1": 26, "fanotify_init": 262}),
 }
