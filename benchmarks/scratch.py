@@ -83,7 +83,7 @@ def main(rounds: Annotated[int, typer.Option(help="How often each is run.", min=
     if hasattr(libc, "mallopt"):                                         # glibc; other systems keep their memory anyway
         libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
-    console, drawn = Console(), {}
+    console, drawn = Console(width=100), {}
 
     table = Table("convolution", "NumPy, ms", "PyTorch, ms", "forward", "forward + backward")
     forward, both = [], []
