@@ -43,7 +43,7 @@ def fit(net, x, y, epochs=5, max_lr=5e-3, batch_size=32, seed=0):
     loss_function = nn.CrossEntropyLoss()
     optimizer = optim.Adam(net.parameters())
     steps = -(-len(x) // batch_size)
-    schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=epochs * steps)
+    schedule = optim.OneCycleLR(optimizer, max_lr, total_steps=epochs * steps)
     losses = []
     net.train()
     for _ in range(epochs):

@@ -1,4 +1,4 @@
-"""Optimisers and the clipping of gradients, with the names and formulas of torch; `lr_scheduler` has the schedules.
+"""Optimisers, schedules and the clipping of gradients, with the names and formulas of torch.
 
 An optimiser changes the arrays of its parameters in place, and never an array of gradients: that one may be shared.
 """
@@ -9,8 +9,12 @@ import numpy as np
 
 from . import schedules as lr_scheduler
 from .autograd import Tensor
+from .schedules import *  # noqa: F403
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
+__all__ = [
+    "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler",
+    *lr_scheduler.__all__,
+]
 
 BLOCK = 2**15                                                            # numbers; Adam works on five arrays of them
 
