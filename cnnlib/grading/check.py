@@ -186,8 +186,9 @@ def compare(question, case, changed):
         if wrong.any():
             case.where = tuple(int(i) for i in np.argwhere(wrong)[0])
             got, want = float(case.got[case.where]), float(case.expected[case.where])
-            place = f" The first is at {list(case.where)}: got {got:.6g}, expected {want:.6g}." if case.where else ""
-            case.problem = f"{int(wrong.sum())} of {wrong.size} numbers differ.{place}"
+            numbers = f"got {got:.6g}, expected {want:.6g}"
+            case.problem = f"the number is wrong: {numbers}" if not case.where else \
+                f"{int(wrong.sum())} of {wrong.size} numbers differ. The first is at {list(case.where)}: {numbers}."
     if not case.problem and changed:
         names = list(case.inputs)
         changed = " and ".join(f"`{names[i]}`" for i in changed)
@@ -255,6 +256,8 @@ def _text(value):
 def table(value, where=None, rows=9, columns=9):
     """An array as rows of cells for the HTML verdict: (cells, note); each cell (text, is it the first that differs)."""
     array = np.asarray(value)
+    if not array.size:
+        array = array.reshape(0, 0)                  # a shape and no numbers
     at = where
     lead = ()
     while array.ndim > 2:                            # show the plane in which the first difference lies
@@ -265,7 +268,8 @@ def table(value, where=None, rows=9, columns=9):
     # a window of the plane that holds the first difference
     top = min(max(0, at[0] - rows + 2), max(0, plane.shape[0] - rows)) if at else 0
     left = min(max(0, at[1] - columns + 2), max(0, plane.shape[1] - columns)) if at else 0
-    cells = [[(f"{number:.4g}", (i + top, j + left) == at) for j, number in enumerate(row)]
+    form = "d" if array.dtype.kind in "iu" else ".4g"
+    cells = [[(format(number, form), (i + top, j + left) == at) for j, number in enumerate(row)]
              for i, row in enumerate(plane[top:top + rows, left:left + columns])]
     shape = "a number" if np.ndim(value) == 0 else f"shape {np.shape(value)}"
     notes = [f"{shape}, {np.asarray(value).dtype}"]

@@ -109,8 +109,8 @@ def describe(error):
             line = f"line {frames[-1].lineno}: {source}"[:LIMIT]
     except BaseException:
         pass
-    kind = type(error).__name__ if isinstance(error, BaseException) else "Error"
-    return {"error": str(kind)[:80], "text": f"{str(kind)[:80]}: {text}", "line": line}
+    kind = type.__dict__["__name__"].__get__(type(error))[:80]           # a class of classes may say anything
+    return {"error": kind, "text": f"{kind}: {text}", "line": line}
 
 
 def call(namespace, name, arguments):
@@ -127,6 +127,9 @@ def call(namespace, name, arguments):
                 value, (np.ndarray, np.generic, int, float, list, tuple)):
             return {"returned": type(value).__name__[:80]}, b""
         array = np.array(value)
+        if array.dtype.kind == "f" and array.dtype.str not in ("<f2", "<f4", "<f8"):
+            array = array.astype(np.float64)                             # long double, or bytes in another order
+        array = np.asarray(array, array.dtype.newbyteorder("="))
         header = {"dtype": array.dtype.str[:16], "shape": list(array.shape),
                   "changed": [i for i, (now, then) in enumerate(zip(arguments, before, strict=True))
                               if isinstance(then, np.ndarray) and not np.array_equal(now, then)]}

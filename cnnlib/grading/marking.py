@@ -12,7 +12,7 @@ import numpy as np
 
 from .check import Case, compare, summarize, table
 from .questions import WEEKS
-from .sandbox import Sandbox, Stopped
+from .sandbox import Sandbox, SandboxUnavailable, Stopped
 from .submission import Invalid, code_cells
 
 SEED = 2027                      # of the cases; `check` in the sheet draws others
@@ -32,6 +32,7 @@ def mark(content, week, questions=None, start=Sandbox):
     → a record, plain data for JSON: status, reason, total, max, and for each question of the week a dict: name, title,
     points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit" or "crash"),
     headline, problem, line, mistake, hint, and the smallest failing case.
+    Raises SandboxUnavailable when no sandbox starts, for which a student can do nothing.
     """
     wanted = [question for question in WEEKS[week] if questions is None or question.name in questions]
     try:
@@ -87,6 +88,10 @@ class _Marking:
             if self.restarts > RESTARTS:
                 raise Stopped("limit", f"the submission ended {RESTARTS} sandboxes, and gets no more")
             self.sandbox = self.start()
+            try:
+                self.sandbox.wait_ready()
+            except Stopped as stop:
+                raise SandboxUnavailable(f"a sandbox did not start: {stop.reason} {self.sandbox.complaint()}") from None
             number = 0
             try:
                 for number, source in enumerate(self.sources):
@@ -107,7 +112,7 @@ class _Marking:
                 raise Stopped("timeout", f"{len(judged)} of {len(cases)} cases were done in {QUESTION_SECONDS} seconds")
             got, instead, changed = self.sandbox.call(question.name, inputs, remaining)
             case = Case(dict(zip(names, inputs, strict=False)), want)
-            if instead is None and got.size > LARGER * want.size:        # not kept: twenty of them might fill the memory
+            if instead is None and got.size > LARGER * want.size:        # not kept: twenty might fill the memory
                 case.problem = f"the shape is {got.shape}, it should be {want.shape}"
             elif instead is None:
                 case.got = got
@@ -117,12 +122,16 @@ class _Marking:
             elif instead.get("error") == "NotImplementedError":
                 return _row(question, "unanswered", "not answered")
             elif "error" in instead:
-                case.problem, case.line = instead["text"], instead["line"]
+                case.problem, case.line = instead["text"] or "an exception", instead["line"]
             else:
                 case.problem = (f"the function returned {instead['returned']}; a NumPy array of real numbers or a "
                                 "number was asked for")
             judged.append(case)
-        return _verdict_row(question, summarize(question, cases, expected, judged))
+        verdict = summarize(question, cases, expected, judged)
+        if verdict.passed and not all(case.got is not None and question.same(case.got, case.expected)
+                                      for case in judged):
+            raise AssertionError(f"{question.name} passed without the right numbers")      # points need all of them
+        return _verdict_row(question, verdict)
 
     def _seconds(self, most):
         self._check_time()
@@ -153,7 +162,8 @@ def _cases(name, week):
 
 
 def _record(rows, status, reason):
-    return {"status": status, "reason": reason[:500], "total": sum(row["score"] for row in rows),
+    reason = reason if len(reason) <= 500 else f"{reason[:499]}…"
+    return {"status": status, "reason": reason, "total": sum(row["score"] for row in rows),
             "max": sum(row["points"] for row in rows), "questions": rows}
 
 
@@ -181,5 +191,5 @@ def _shown(value, where=None):
         array = np.asarray(value)
         again = array.tolist() if array.size <= 2000 and np.isfinite(array).all() else None
         return {"cells": cells, "note": note, "dtype": str(array.dtype), "value": again}
-    value = value if isinstance(value, (int, float, str)) else repr(value)
+    value = list(value) if isinstance(value, tuple) else value if isinstance(value, (int, float, str)) else repr(value)
     return {"cells": None, "note": "", "dtype": "", "value": value}

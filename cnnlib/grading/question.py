@@ -1,6 +1,8 @@
 """A question: what is asked, the answer, the cases, the wrong turns and the honest other ways, in one place."""
 
 import copy
+import hashlib
+import inspect
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,6 +53,13 @@ class Question:
             return function
         return register
 
+    @property
+    def version(self):
+        """A hash of what decides the mark and the words about it: the numbers, the texts and the functions' sources."""
+        parts = [self.name, self.title, self.points, self.asks, self.tolerance, CASES, _source(self.reference),
+                 _source(self.cases), [(m.name, m.hint, _source(m.function)) for m in self.mistakes]]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
     def draw_cases(self, seed=0, count=CASES):
         """`count` cases from the seed; every second one has its arrays in float32."""
         rng = np.random.default_rng(seed)
@@ -76,6 +85,22 @@ class Question:
             except Exception:                                            # this wrong way breaks on these inputs
                 continue
         return _general_mistake([answers[i] for i in given], [expected[i] for i in given], self.tolerance)
+
+
+def _source(function):
+    """The source of a function and of the functions of its own file that it calls."""
+    found, waiting = {}, [function]
+    while waiting:
+        function = waiting.pop()
+        if not inspect.isfunction(function):
+            found[id(function)] = getattr(function, "__qualname__", type(function).__qualname__)
+        elif function.__code__ not in found:
+            found[function.__code__] = inspect.getsource(function)
+            names = set(function.__code__.co_names).union(*(
+                code.co_names for code in function.__code__.co_consts if inspect.iscode(code)))
+            called = [function.__globals__.get(name) for name in sorted(names)]
+            waiting += [f for f in called if inspect.isfunction(f) and f.__module__ == function.__module__]
+    return list(found.values())
 
 
 def close(got, expected, tolerance):

@@ -1,9 +1,10 @@
 """A process of its own for a student's code, of which it can reach nothing and keep nothing.
 
-bubblewrap gives it namespaces of its own (no network, no other processes), the system read-only, and 16 MB of /tmp. A
-seccomp filter refuses what could make more processes, threads, sockets or hidden memory; so one process, one thread and
-the limit of its address space bound the whole submission. `inside.py` runs there, and the process here only reads
-numbers from it.
+bubblewrap gives it namespaces of its own (no network, no other processes), the system's libraries read-only, and 16 MB
+of /tmp. A seccomp filter refuses what could make more processes, threads, sockets or hidden memory; so one process, one
+thread and the limit of its address space bound the whole submission. What the kernel keeps for it beyond that, page
+tables and the records of files, is watched from here. `inside.py` runs there, and the process here only reads numbers
+from it.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import json
 import math
 import os
 import platform
+import re
 import selectors
 import shutil
 import signal
@@ -22,9 +24,14 @@ from pathlib import Path
 
 import numpy as np
 
-MEMORY = 2 << 30                 # bytes of address space
-SECONDS = 120                    # of processor time, for the whole submission
+from .submission import show
+
+MEMORY = 3 << 29                 # bytes of address space; pipes, /tmp and what is watched come on top: 2 GB together
+SECONDS = 200                    # of processor time; above marking.TOTAL_SECONDS, so that only what is slow is lost
 TMP = 16 << 20                   # bytes of /tmp
+FILES = 4096                     # of /tmp; each takes 1 kB of the kernel's memory
+PAGE_TABLES = 64 << 10           # kB; a page of a sparse mapping takes two or three pages of them
+WATCH = 0.1                      # seconds between two looks at the last two
 REPLY = 32 << 20                 # bytes of an answer
 DTYPES = {f"{order}{kind}{size}" for order in "<|=" for kind, sizes in (("f", (2, 4, 8)), ("i", (1, 2, 4, 8)),
                                                                         ("u", (1, 2, 4, 8))) for size in sizes}
@@ -65,17 +72,19 @@ class Sandbox:
     Raises SandboxUnavailable when bubblewrap is not there.
     """
 
+    _info, _watched = -1, ()
+
     def __init__(self):
         ours, theirs = os.pipe(), os.pipe()                              # what we say, what it says
         errors = os.memfd_create("errors")
         rules = os.memfd_create("seccomp")
         os.write(rules, _filter())
         os.lseek(rules, 0, os.SEEK_SET)
-        self._errors = errors
+        self._errors, self._info = errors, os.memfd_create("info")
         try:
             self.process = subprocess.Popen(
                 self.command(rules, ours[0], theirs[1]), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=errors, pass_fds=(ours[0], theirs[1], rules), cwd="/",
+                stderr=errors, pass_fds=(ours[0], theirs[1], rules, self._info), cwd="/",
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp", "OPENBLAS_NUM_THREADS": "1",
                      "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
                 start_new_session=True)
@@ -91,7 +100,7 @@ class Sandbox:
 
     def command(self, rules, inbox, outbox):
         """What is started. rules, inbox, outbox: descriptors of the seccomp filter and of the pipes."""
-        return [*_LIMITS, *_bubblewrap(rules), *_python(inbox, outbox)]
+        return [*_LIMITS, *_bubblewrap(rules, self._info), *_python(inbox, outbox)]
 
     def wait_ready(self, seconds=30):
         """Wait until NumPy is imported. Raises Stopped."""
@@ -99,6 +108,7 @@ class Sandbox:
             header, _ = self._receive(time.monotonic() + seconds)
             if header != {"ready": True}:
                 raise Stopped("crash", "the process inside said something else than that it is ready")
+            self._watch()
             self._ready = True
 
     def run_cell(self, number, source, seconds):
@@ -129,8 +139,12 @@ class Sandbox:
         header, data = self._receive(deadline)
         if "shape" in header:
             return _array(header, data), None, _indices(header.get("changed"), len(arguments))
-        return None, {key: _text(header[key]) if key != "missing" else True
-                      for key in ("missing", "returned", "error", "text", "line") if key in header}, []
+        if header.get("missing") is True:
+            return None, {"missing": True}, []
+        for keys in (("returned",), ("error", "text", "line")):
+            if all(isinstance(header.get(key), str) for key in keys):
+                return None, {key: _text(header[key]) for key in keys}, []
+        raise Stopped("crash", "what came from the process was no answer")
 
     def complaint(self):
         """What bubblewrap or Python wrote to standard error, the last line."""
@@ -140,10 +154,11 @@ class Sandbox:
 
     def close(self):
         """Kill the process and everything in its namespace."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        for descriptor in (self._to, self._from, self._errors):
+        for descriptor in (self._to, self._from, self._errors, self._info, *self._watched):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
@@ -191,9 +206,33 @@ class Sandbox:
         return bytes(parts)
 
     def _wait(self, selector, deadline):
-        remaining = deadline - time.monotonic()
-        if remaining <= 0 or not selector.select(remaining):
-            raise Stopped("timeout", "it took too long and was stopped")
+        while (remaining := deadline - time.monotonic()) > 0:
+            some = selector.select(min(remaining, WATCH) if self._watched else remaining)
+            self._check_watched()
+            if some:
+                return
+        raise Stopped("timeout", "it took too long and was stopped")
+
+    # ---- what no limit of the system bounds
+
+    def _watch(self):
+        """Open the /tmp and the status of the process inside, whose number bubblewrap has told."""
+        info = os.pread(self._info, 4096, 0)
+        if info:
+            root = f"/proc/{json.loads(info)['child-pid']}/root"
+            self._watched = [os.open(f"{root}/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+            self._watched.append(os.open(f"{root}/proc/2/status", os.O_RDONLY | os.O_CLOEXEC))
+
+    def _check_watched(self):
+        """Raise Stopped when the process has more files or page tables than it may."""
+        if self._watched:
+            files = os.fstatvfs(self._watched[0])
+            if files.f_files - files.f_ffree > FILES:
+                raise Stopped("limit", f"it made more than {FILES} files and was stopped")
+            with contextlib.suppress(ProcessLookupError):                # it has ended
+                tables = re.search(rb"^VmPTE:\s*(\d+) kB", os.pread(self._watched[1], 8192, 0), re.MULTILINE)
+                if tables and int(tables[1]) > PAGE_TABLES:
+                    raise Stopped("limit", "its memory is scattered too widely, and it was stopped")
 
     def _ended(self):
         """Why the process is gone, from the exit status that bubblewrap passes on: 128 + signal."""
@@ -214,9 +253,9 @@ class Sandbox:
 def _array(header, data):
     """The claimed array, from bytes that are exactly as many as shape and dtype need."""
     dtype, shape = header.get("dtype"), header.get("shape")
-    if not isinstance(dtype, str) or dtype not in DTYPES or not isinstance(shape, list) or len(shape) > 16 or \
+    if not isinstance(dtype, str) or dtype not in DTYPES or not isinstance(shape, list) or len(shape) > 64 or \
             not all(type(n) is int and 0 <= n <= REPLY for n in shape) or \
-            math.prod(shape) * np.dtype(dtype).itemsize != len(data):
+            math.prod(n for n in shape if n) > REPLY or math.prod(shape) * np.dtype(dtype).itemsize != len(data):
         raise Stopped("crash", "what came from the process was no array")
     return np.frombuffer(data, dtype).reshape(shape)
 
@@ -226,45 +265,55 @@ def _indices(value, count):
 
 
 def _text(value, limit=400):
-    return value[:limit] if isinstance(value, str) else ""
+    return show(value[:limit]) if isinstance(value, str) else ""
 
 
 # ---- the walls
 
 # Both limits of each: soft and hard. Virtual memory and file size in kB or blocks of 512 bytes, as POSIX has it.
-_LIMITS = ["/bin/sh", "-c", f"ulimit -v {MEMORY >> 10}; ulimit -t {SECONDS}; ulimit -f {TMP >> 9}; ulimit -c 0; "
-                            'ulimit -n 64; exec "$@"', "sh"]
+_LIMITS = ["/bin/sh", "-c", f"ulimit -v {MEMORY >> 10} && ulimit -t {SECONDS} && ulimit -f {TMP >> 9} && ulimit -c 0 "
+                            '&& ulimit -n 64 && exec "$@"', "sh"]
 _PACKAGES = "/packages"
 
 
-def _bubblewrap(rules):
-    """The command without the program: an empty root, and into it only what Python and NumPy need."""
+def _bubblewrap(rules, info):
+    """The command without the program: an empty root, and into it only what Python and NumPy need.
+
+    Started by root, the process inside is root's in all but its capabilities: what it may do to a file that root owns
+    is decided by the mount alone. So all of them are read-only, /proc too, in which lies /proc/sys.
+    """
     site = Path(np.__file__).parent.parent
     packages = [part for folder in ("numpy", "numpy.libs") if (site / folder).is_dir()
                 for part in ("--ro-bind", str(site / folder), f"{_PACKAGES}/{folder}")]
-    system = [part for folder in ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache") if os.path.exists(folder)
+    shown = _shown()
+    system = [part for folder in [*shown, "/lib", "/lib64", "/etc/ld.so.cache"] if os.path.exists(folder)
               for part in (("--symlink", os.readlink(folder), folder) if os.path.islink(folder)
                            else ("--ro-bind", folder, folder))]
-    prefix = os.path.realpath(sys.base_prefix)
-    python = [] if prefix == "/usr" else ["--ro-bind", prefix, prefix]
-    hidden = [part for folder in _hidden(prefix) for part in ("--tmpfs", folder)]
+    hidden = [part for folder in _hidden(shown)
+              for part in ("--size", "4096", "--tmpfs", folder, "--remount-ro", folder)]
     return ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534",
-            "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL", *system, *python,
-            *packages, *hidden, "--ro-bind", str(Path(__file__).with_name("inside.py")), f"{_PACKAGES}/inside.py",
-            "--proc", "/proc", "--size", str(1 << 20), "--tmpfs", "/dev", "--dev-bind", "/dev/null", "/dev/null",
-            "--dev-bind", "/dev/zero", "/dev/zero", "--dev-bind", "/dev/urandom", "/dev/urandom",
+            "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL", *system, *packages,
+            *hidden, "--ro-bind", str(Path(__file__).with_name("inside.py")), f"{_PACKAGES}/inside.py",
+            "--proc", "/proc", "--remount-ro", "/proc", "--size", str(1 << 20), "--tmpfs", "/dev",
+            "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/zero", "/dev/zero",
+            "--dev-bind", "/dev/urandom", "/dev/urandom",
             "--dev-bind", "/dev/random", "/dev/random", "--remount-ro", "/dev",
-            "--size", str(TMP), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/", "--seccomp", str(rules),
-            "--"]
+            "--size", str(TMP), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/",
+            "--seccomp", str(rules), "--info-fd", str(info), "--"]
 
 
-def _hidden(prefix):
+def _shown():
+    """The folders of libraries and the Python program itself."""
+    prefix = os.path.realpath(sys.base_prefix)
+    folders = dict.fromkeys(f"{parent}/{name}"
+                            for parent in ("/usr", "/usr/local", prefix) for name in ("lib", "lib64"))
+    return [folder for folder in folders if os.path.isdir(folder)] + [os.path.realpath(sys.executable)]
+
+
+def _hidden(shown):
     """Folders of other packages and of this project that lie within what is shown: covered with nothing."""
-    shown = ["/usr", prefix]
     candidates = [Path(__file__).resolve().parents[2], *map(Path, sys.path)]
-    candidates += Path(prefix).glob("lib/python3*/site-packages")
-    candidates += Path("/usr").glob("lib/python3*/dist-packages")
-    candidates += Path("/usr/local").glob("lib/python3*/*-packages")
+    candidates += [path for folder in shown for path in Path(folder).glob("python3*/*-packages")]
     stdlib = Path(os.__file__).parent
     return sorted({str(path) for path in candidates if path.is_dir() and path != stdlib and stdlib not in path.parents
                    or path.name in ("site-packages", "dist-packages") and path.is_dir()
@@ -279,7 +328,9 @@ def _python(inbox, outbox):
 
 # ---- seccomp
 
-# What makes processes or threads, sockets, or memory that no limit counts; what looks into or reshapes the system.
+# What makes processes or threads, sockets, or memory that no limit counts (vmsplice: pages of 2 MB held by pipes); what
+# looks into or reshapes the system; what changes a file that is open already, such as the /dev/null that we pass on.
+# Behind each list the number of fcntl, of which only the locks of _LOCKS are refused: no limit counts them either.
 _REFUSED = {
     "x86_64": (0xC000003E, {
         "clone": 56, "fork": 57, "vfork": 58, "clone3": 435, "socket": 41, "socketpair": 53, "memfd_create": 319,
@@ -288,7 +339,12 @@ _REFUSED = {
         "pidfd_getfd": 438, "mount": 165, "umount2": 166, "pivot_root": 155,
         "chroot": 161, "unshare": 272, "setns": 308, "open_tree": 428, "fsopen": 430,
         "bpf": 321, "perf_event_open": 298, "userfaultfd": 323, "keyctl": 250, "add_key": 248, "request_key": 249,
-        "open_by_handle_at": 304, "personality": 135, "inotify_init": 253, "inotify_init1": 294, "fanotify_init": 300}),
+        "open_by_handle_at": 304, "personality": 135, "inotify_init": 253, "inotify_init1": 294, "fanotify_init": 300,
+        "splice": 275, "tee": 276, "vmsplice": 278, "landlock_create_ruleset": 444, "syslog": 103,
+        "chmod": 90, "fchmod": 91, "fchmodat": 268, "fchmodat2": 452, "chown": 92, "fchown": 93, "lchown": 94,
+        "fchownat": 260, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280, "setxattr": 188,
+        "lsetxattr": 189, "fsetxattr": 190, "setxattrat": 463, "removexattr": 197, "lremovexattr": 198,
+        "fremovexattr": 199, "removexattrat": 466, "file_setattr": 469}, 72),
     "aarch64": (0xC00000B7, {
         "clone": 220, "clone3": 435, "socket": 198, "socketpair": 199, "memfd_create": 279, "memfd_secret": 447,
         "shmget": 194, "shmat": 196, "semget": 190, "msgget": 186, "mq_open": 180, "io_uring_setup": 425, "io_setup": 0,
@@ -296,8 +352,13 @@ _REFUSED = {
         "umount2": 39, "pivot_root": 41, "chroot": 51, "unshare": 97, "setns": 268, "open_tree": 428, "fsopen": 430,
         "bpf": 280,
         "perf_event_open": 241, "userfaultfd": 282, "keyctl": 219, "add_key": 217, "request_key": 218,
-        "open_by_handle_at": 265, "personality": 92, "inotify_init1": 26, "fanotify_init": 262}),
+        "open_by_handle_at": 265, "personality": 92, "inotify_init1": 26, "fanotify_init": 262,
+        "splice": 76, "tee": 77, "vmsplice": 75, "landlock_create_ruleset": 444, "syslog": 116,
+        "fchmod": 52, "fchmodat": 53, "fchmodat2": 452, "fchown": 55, "fchownat": 54, "utimensat": 88, "setxattr": 5,
+        "lsetxattr": 6, "fsetxattr": 7, "setxattrat": 463, "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16,
+        "removexattrat": 466, "file_setattr": 469}, 25),
 }
+_LOCKS = (6, 7, 37, 38, 1024)    # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE
 _ARCHITECTURES = set(_REFUSED)
 
 
@@ -307,12 +368,14 @@ def _filter():
     An instruction: operation, jump if true, jump if false, number. 0x20 loads a word of (call number, architecture, …),
     0x15 compares, 0x35 compares for ≥, 0x06 returns.
     """
-    architecture, calls = _REFUSED[platform.machine()]
+    architecture, calls, fcntl = _REFUSED[platform.machine()]
     numbers = sorted(set(calls.values()))
     allow, refuse, kill = 0x7FFF0000, 0x00050000 | 1, 0x80000000
     program = [(0x20, 0, 0, 4), (0x15, 1, 0, architecture), (0x06, 0, 0, kill),
                (0x20, 0, 0, 0), (0x35, 0, 1, 0x40000000), (0x06, 0, 0, kill)]                # x32 calls on x86_64
-    for i, number in enumerate(numbers):
-        program.append((0x15, len(numbers) - i, 0, number))
+    size = len(numbers) + 2 + len(_LOCKS)                                # to `allow`, behind it `refuse`
+    program += [(0x15, size - i, 0, number) for i, number in enumerate(numbers)]
+    program += [(0x15, 0, len(_LOCKS) + 1, fcntl), (0x20, 0, 0, 24)]     # its second argument
+    program += [(0x15, len(_LOCKS) - i, 0, command) for i, command in enumerate(_LOCKS)]
     program += [(0x06, 0, 0, allow), (0x06, 0, 0, refuse)]
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)

@@ -38,7 +38,7 @@ class Submission:
         """The name as a file's: percent-quoted, and if that is longer than 150 characters cut and hashed."""
         quoted = urllib.parse.quote_from_bytes(self.name, safe="")
         if len(quoted) > 150:
-            quoted = f"{quoted[:117]}-{hashlib.sha256(self.name).hexdigest()[:32]}"
+            quoted = f"{quoted[:117]}+{hashlib.sha256(self.name).hexdigest()[:32]}"
         return quoted
 
     @property
@@ -61,14 +61,16 @@ def show(text):
     return "".join(map(one, text))
 
 
-def find_submissions(folder, week):
-    """All students' folders below `folder`, in the order of their names; loose files, links and dot-folders are ignored."""
-    names = []
+def find_students(folder):
+    """The names of all students' folders, as bytes, sorted; loose files, links and dot-folders are ignored."""
     with os.scandir(os.fsencode(folder)) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(b"."):
-                names.append(entry.name)
-    return [read_submission(folder, name, week) for name in sorted(names)]
+        return sorted(entry.name for entry in entries
+                      if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(b"."))
+
+
+def find_submissions(folder, week):
+    """All students' submissions, in the order of their names."""
+    return [read_submission(folder, name, week) for name in find_students(folder)]
 
 
 def find_weeks(folder):
@@ -86,8 +88,8 @@ def find_weeks(folder):
     return weeks
 
 
-def read_submission(folder, name, week):
-    """A student's weekN.ipynb, without following links and without waiting for pipes or devices."""
+def read_submission(folder, name, week, file=None):
+    """A student's weekN.ipynb, or `file` in its place, without following links or waiting for pipes or devices."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         directory = os.open(os.path.join(os.fsencode(folder), name), flags | os.O_DIRECTORY)
@@ -95,7 +97,7 @@ def read_submission(folder, name, week):
         return Submission(name, None, f"the folder cannot be opened: {error.strerror}")
     try:
         try:
-            file = os.open(b"week%d.ipynb" % week, flags, dir_fd=directory)
+            file = os.open(file or b"week%d.ipynb" % week, flags, dir_fd=directory)
         except FileNotFoundError:
             return Submission(name, None, f"there is no week{week}.ipynb", missing=True)
         except OSError as error:
