@@ -64,7 +64,7 @@ def write_zip(week, path, no_sandbox=False):
     versions = {name: importlib.metadata.version(name).split("+")[0] for name in PACKAGES}
     files = {"setup.sh": SETUP.format(**versions), "run_autograder": RUN.format(week=week),
              "requirements.txt": "".join(f"{name}=={version}\n" for name, version in versions.items()),
-             **{name: file.read_text() for name, file in _modules().items()}}
+             **{name: file.read_text(encoding="utf-8") for name, file in _modules().items()}}
     if no_sandbox:
         files[NO_SANDBOX] = "While this file is here, run_autograder marks without bubblewrap where it cannot start.\n"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
