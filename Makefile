@@ -2,18 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-SHEETS ?= $(wildcard exercises/week*.ipynb)
+CLASS := _build/class
+SUBMISSIONS ?= $(CLASS)
+OUT ?= $(SUBMISSIONS:/=)-grades
 
-.PHONY: help book serve lab exercises grade test tools bench lock clean
+.PHONY: help book serve lab exercises grade test tools test-nbgrader bench bench-grading lock clean
 
 help:
 	@echo "make book        build the book (open _build/html/index.html)"
 	@echo "make test        prove all of it: code, notebooks, exercises, the built pages in a browser"
 	@echo "make lab         open JupyterLab on the exercise sheets"
-	@echo "make grade       mark your own sheets in exercises/  (SHEETS=path/to/week1.ipynb for others)"
+	@echo "make grade       mark a class  (SUBMISSIONS=folder OUT=folder; without them a small class of samples)"
 	@echo "make exercises   write the exercise sheets from the solutions"
 	@echo "make serve       serve the built book on this machine"
-	@echo "make bench       time the NumPy code against PyTorch"
+	@echo "make bench       time the NumPy code against PyTorch; make bench-grading: the grader against nbgrader"
 	@echo "make lock        freeze what requirements.txt installs into constraints.txt"
 	@echo "make clean       remove what make book made"
 
@@ -37,17 +39,32 @@ exercises: $(STAMP)
 	$(BIN)/python -m cnnlib.grading exercises
 
 grade: $(STAMP)
-	$(BIN)/python -m cnnlib.grading check $(SHEETS)
+	$(if $(filter $(CLASS),$(SUBMISSIONS)),$(BIN)/python scripts/sample_class.py $(CLASS))
+	$(BIN)/python -m cnnlib.grading grade "$(SUBMISSIONS)" --out "$(OUT)"
 
 tools:
 	@sh scripts/install_tools.sh
 
+# nbgrader, which the solutions are also written for: what it needs beyond .venv, in a folder of its own, since in .venv
+# it would switch on its extensions in every student's JupyterLab.
+NBGRADER := nbgrader==0.9.6 alembic==1.20.1 mako==1.4.3 rapidfuzz==3.14.6
+_build/nbgrader/.installed: Makefile $(STAMP)
+	@rm -rf _build/nbgrader
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target _build/nbgrader $(NBGRADER) && touch $@ || \
+	  echo "nbgrader could not be installed: its tests will be skipped."
+
+test-nbgrader: _build/nbgrader/.installed
+	$(BIN)/python -m pytest tests/grading/test_nbgrader.py -rs
+
 # Two notebooks at a time on two cores: one thread each, or they fight for the cores. The built pages are tested too.
-test: book tools
+test: book tools _build/nbgrader/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax -rs
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/scratch.py
+
+bench-grading: _build/nbgrader/.installed
+	$(BIN)/python benchmarks/grading.py
 
 lock:
 	rm -rf .venv

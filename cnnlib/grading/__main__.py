@@ -147,7 +147,7 @@ def _one_line():
         _fail(str(error))
     except KeyboardInterrupt:
         _fail("stopped; what is marked is kept, and the same command goes on where it stopped", 130)
-    except (typer.Exit, typer.Abort):
+    except (typer.Exit, typer.Abort, BrokenPipeError):                   # the last: whoever reads our lines has gone
         raise
     except Exception as error:                                           # nothing that a submission holds may end so
         if os.environ.get("CNNLIB_TRACEBACK"):

@@ -5,7 +5,6 @@ marked is left alone as long as its content and the questions stay what they wer
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -16,11 +15,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:              # Windows, where marks can be looked at and exported, but not made
+    fcntl = None
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from . import reports
-from .marking import STATUSES, lost
+from .marking import PASSED, STATUSES, _record, lost
 from .questions import WEEKS
 from .sandbox import Sandbox, SandboxUnavailable, check_available
 from .submission import find_students, find_weeks, read_submission, show
@@ -51,6 +55,8 @@ class Workers:
                 check_available()
             except SandboxUnavailable as error:
                 raise BatchError(str(error)) from None
+        if os.name != "posix":
+            raise BatchError("submissions are read safely on Linux and macOS only: use the container, `Containerfile`")
 
     def mark(self, submissions, week, questions=None):
         """Yield (submission, record) in the order in which they are done. Raises BatchError."""
@@ -66,14 +72,14 @@ def _cores():
 
 # ---- the commands
 
-def grade(submissions, out, week=None, workers=Workers(), say=print):                          # noqa: B008
+def grade(submissions, out, week=None, workers=None, say=print):
     """Mark a class and write its reports.
 
     submissions: a folder with a folder for each student, in it weekN.ipynb.  out: the folder for what comes out.
-    week: default the one that was handed in.  say: shows a line.
+    week: default the one that was handed in.  workers: default a process for each core.  say: shows a line.
     Returns the Results of all students.  Raises BatchError.
     """
-    submissions, out = Path(submissions), Path(out)
+    submissions, out, workers = Path(submissions), Path(out), workers or Workers()
     students = _students(submissions)
     week = _week(submissions, week)
     _check_apart(submissions, out)
@@ -116,12 +122,12 @@ def grade(submissions, out, week=None, workers=Workers(), say=print):           
         return _report(store, out, week)
 
 
-def regrade(out, submissions, question, workers=Workers(), say=print):                         # noqa: B008
+def regrade(out, submissions, question, workers=None, say=print):
     """Mark one question again in all submissions and write the reports; all other marks stay.
 
     Returns the Results.  Raises BatchError.
     """
-    submissions, out = Path(submissions), Path(out)
+    submissions, out, workers = Path(submissions), Path(out), workers or Workers()
     students = set(_students(submissions))
     workers.check()
     with _store(out, must_exist=True) as store:
@@ -235,12 +241,10 @@ def _merged(old, new, week):
     cells = next((new["reason"].partition(f"{name}: ")[0].rstrip("; ") for name in again), "")
     reasons = [cells] if cells.startswith("cell ") else []
     reasons += [f"{row['name']}: {row['problem'] or row['headline']}"
-                for row in sorted(rows, key=lambda row: row["status"] not in STATUSES) if row["status"] != "passed"]
+                for row in sorted(rows, key=lambda row: row["status"] not in STATUSES) if row["status"] != PASSED]
     if new["status"] in ("invalid", "missing"):
         reasons = [new["reason"]]
-    return {**old, "questions": rows, "status": stopped[0] if stopped else new["status"],
-            "reason": "; ".join(reasons)[:500], "total": sum(row["score"] for row in rows),
-            "max": sum(row["points"] for row in rows)}
+    return _record(rows, stopped[0] if stopped else new["status"], "; ".join(reasons))
 
 
 def _report(store, out, week):
@@ -266,22 +270,32 @@ def _store(out, must_exist=False):
         raise BatchError(f"there is no {DATABASE} in {shown(out)}: run grade first")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise BatchError(f"--out {shown(out)} is no folder that can be written: {error.strerror}") from None
     try:
+        with _lock(out), contextlib.closing(_Store(out / DATABASE)) as store:
+            yield store
+    except sqlite3.Error as error:
+        raise BatchError(f"{shown(out / DATABASE)} cannot be used: {error}") from None
+
+
+@contextlib.contextmanager
+def _lock(out):
+    """Keep other runs away from the folder, where the system can; it lets go when we die."""
+    if fcntl is None:
+        yield
+        return
+    folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)             # the system lets go of it when we die
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BatchError(f"another run is writing to {shown(out)}") from None
         except OSError:
             pass                                                         # a file system without locks
-        with contextlib.closing(_Store(out / DATABASE)) as store:
-            yield store
-    except sqlite3.Error as error:
-        raise BatchError(f"{shown(out / DATABASE)} cannot be used: {error}") from None
+        yield
     finally:
-        os.close(lock)
+        os.close(folder)
 
 
 class _Store:

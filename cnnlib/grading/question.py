@@ -106,7 +106,7 @@ def _source(function):
 def close(got, expected, tolerance):
     """Elementwise: finite and within the tolerance."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.isfinite(got) & (np.abs(np.subtract(got, expected, dtype=np.float64))
+        return np.isfinite(got) & np.isfinite(expected) & (np.abs(np.subtract(got, expected, dtype=np.float64))
                                    <= tolerance * (1 + np.abs(expected)))
 
 

@@ -323,7 +323,8 @@ def _hidden(shown):
 
 def _python(inbox, outbox):
     executable = os.path.realpath(sys.executable)
-    return [executable, "-I", "-S", f"{_PACKAGES}/inside.py", str(inbox), str(outbox), _PACKAGES]
+    # -P -s -S is -I without -E: PYTHONHASHSEED of the environment that we made counts, so that sets have one order
+    return [executable, "-P", "-s", "-S", f"{_PACKAGES}/inside.py", str(inbox), str(outbox), _PACKAGES]
 
 
 # ---- seccomp

@@ -68,11 +68,6 @@ def find_students(folder):
                       if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(b"."))
 
 
-def find_submissions(folder, week):
-    """All students' submissions, in the order of their names."""
-    return [read_submission(folder, name, week) for name in find_students(folder)]
-
-
 def find_weeks(folder):
     """The weeks of which somebody handed in a sheet."""
     weeks = set()

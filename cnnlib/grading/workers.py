@@ -25,7 +25,7 @@ import numpy as np
 
 from .marking import SEED, TOTAL_SECONDS, lost, mark
 from .questions import WEEKS
-from .sandbox import Sandbox, SandboxUnavailable, Stopped
+from .sandbox import SECONDS, Sandbox, SandboxUnavailable, Stopped
 
 TRIES = 2                        # of a submission whose worker dies
 HANGS = 2 * TOTAL_SECONDS + 60   # seconds after which a worker counts as dead
@@ -48,8 +48,9 @@ class TrustingSandbox(Sandbox):
         self._errors = os.open(os.devnull, os.O_RDONLY)
         self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         inside, packages = Path(__file__).with_name("inside.py"), Path(np.__file__).parent.parent
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", inside, str(ours[0]), str(theirs[1]), packages], cwd=self.folder.name,
+        self.process = subprocess.Popen(                                 # the limit ends what outlives a killed grader
+            ["/bin/sh", "-c", f'ulimit -t {SECONDS} && exec "$@"', "sh", sys.executable, "-I", "-S", inside,
+             str(ours[0]), str(theirs[1]), packages], cwd=self.folder.name,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(ours[0], theirs[1]), start_new_session=True)
         os.close(ours[0])
@@ -59,7 +60,11 @@ class TrustingSandbox(Sandbox):
         os.set_blocking(self._from, False)
         self._ready = False
 
+    def _watch(self):
+        """There is no wall to look behind."""
+
     def close(self):
+        """Kill the process, and remove the folder that it worked in."""
         super().close()
         self.folder.cleanup()
 
@@ -87,6 +92,11 @@ class Warm:
             sandbox.close()
             time.sleep(pause)
         raise SandboxUnavailable(f"no sandbox starts any more: {problem}")
+
+    def prepare(self):
+        """Start the first one."""
+        with contextlib.suppress(Exception):                             # told when it is asked for
+            self.next = self.make()
 
     def close(self):
         """End the sandbox that waits."""
@@ -169,7 +179,7 @@ def in_processes(submissions, week, questions=None, jobs=1, make=Sandbox):
             busy = [worker for worker in workers if worker.submission is not None]
             if not busy:
                 return
-            ready = wait([worker.connection for worker in busy], timeout=10)
+            ready = wait([worker.connection for worker in busy], timeout=min(10, HANGS))
             for worker in busy:
                 if worker.connection in ready:
                     answer = worker.take()
@@ -239,6 +249,7 @@ def _serve(connection, week, questions, make):
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process().sentinel,), daemon=True).start()
     start = Warm(make)
     try:
+        start.prepare()
         while True:
             content = connection.recv_bytes()
             connection.send_bytes(attempt(content, week, questions, start).encode())
