@@ -146,7 +146,7 @@ INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.q
             "cnnlib.scratch.weightless",         # test_nn.py gives each of these layers what its function refuses
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse
             *(f"cnnlib.grading.{name}" for name in ("batch", "gradescope", "inside", "marking", "reports", "sandbox",
-                                                    "submission"))}
+                                                    "submission", "workers"))}
 # These are reached through the names that the packages export, and tested beside them.
 
 

@@ -1,0 +1,8 @@
+# A cell that never ends, in front of a right answer.
+# → timeout: both
+while True:
+    pass
+
+# %%
+def convolve1d_full(x, w):
+    return np.convolve(x, w)
