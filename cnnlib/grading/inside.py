@@ -75,6 +75,7 @@ def plain(source):
         if re.match(r"%%(time|timeit|capture|prun)\b", first) is None:
             return ""                                                    # another language
         lines[lines.index(next(line for line in lines if line.strip()))] = ""
+    lines = [re.sub(r"^(\s*)%time\s+(?=\S)", r"\1", line) for line in lines]            # what it times counts
     magic = re.compile(r"^(\s*)(?:[%!].*|\?.*|[\w.]+\?{1,2}\s*|\w+\s*=\s*[%!].*)$")
     return "\n".join(magic.sub(r"\1pass", line) for line in lines)
 
