@@ -225,6 +225,16 @@ def test_a_question_deleted_costs_only_itself(root):
     assert record["total"] == record["max"] - WEEKS[1][2].points
 
 
+@pytest.mark.parametrize("cell", [
+    "%matplotlib inline\ncount_weights = good", "%%time\ncount_weights = good", "%time count_weights = good",
+    "%%capture out\ncount_weights = good", "!ls\nfiles = !ls\n?good\ngood??\ncount_weights = good",
+    "\n\n%%timeit -n 1\ncount_weights = good", "for i in range(3):\n    %time i\n    !ls\ncount_weights = good",
+    'text = """\n%d %s\n""" % (1, 2)\ncount_weights = good'])
+def test_ipythons_own_language_costs_nothing(cell):
+    record = marked("good, count_weights = count_weights, None", cell)
+    assert record["status"] == "ok" and passed(record) == QUESTIONS, record["reason"]
+
+
 def test_line_ends_and_forms_of_sources_are_no_matter():
     sources = [RIGHT.replace("\n", "\r\n"), "x = 1\rif x:\r  y = 1", RIGHT.splitlines(keepends=True), 5, [5], None]
     cells = [{"cell_type": "code", "source": source} for source in sources]
@@ -244,6 +254,7 @@ LOST = {
     "an exception": ("return [][3]", "ok", "error"),
     "leaving": ("raise SystemExit", "ok", "error"),
     "not implemented": ("raise NotImplementedError", "ok", "unanswered"),
+    "a kind of not implemented": ("raise type('Later', (NotImplementedError,), {})", "ok", "error"),
     "wrong": ("return [1, 2]", "ok", "wrong"),
     "endless": ("\n    while True: pass", "timeout", "timeout"),
     "slow": ("time.sleep(0.2); return [(sizes[0] * sizes[1]) ** 2, sizes[2] * sizes[3]]", "timeout", "timeout"),

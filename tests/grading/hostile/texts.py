@@ -53,6 +53,9 @@ def count_weights(*sizes):
 
 
 # %%
+raise Exception("x" * 10**8)
+
+# %%
 raise Nameless
 
 # %%
