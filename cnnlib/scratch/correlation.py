@@ -60,9 +60,9 @@ def correlate_input(grad_output, w, size, stride, padding, dilation, groups):
         return _pointwise_input(grad_output, w, size, stride, groups)
     if _is_depthwise(w, stride, dilation, groups) and stride != (1, 1):
         return depthwise.correlate_input(grad_output, w, size, stride, padding)
-    turned = w.reshape(groups, -1, *w.shape[1:])[..., ::-1, ::-1].swapaxes(1, 2)             # (G, C/G, O/G, kH, kW)
-    turned = turned.reshape(-1, len(w) // groups, *w.shape[2:])
-    if stride == (1, 1) and (groups > 1 or winograd.suits(grad_output, turned, stride, dilation, groups)):
+    if stride == (1, 1) and (groups > 1 or winograd.suits(grad_output, w, stride, dilation, groups)):
+        turned = w.reshape(groups, -1, *w.shape[1:])[..., ::-1, ::-1].swapaxes(1, 2)  # (G, C/G, O/G, kH, kW)
+        turned = turned.reshape(-1, len(w) // groups, *w.shape[2:])
         around = []
         for n, have, k, d, (before, _) in zip(size, grad_output.shape[2:], w.shape[2:], dilation, padding, strict=True):
             around.append((d * (k - 1) - before, n - have + before))
