@@ -1,6 +1,5 @@
 """Classes of small submissions, and the command line as instructors use it."""
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -23,12 +22,6 @@ def need_sandbox():
         sandbox.check_available()
     except sandbox.SandboxUnavailable as error:
         pytest.skip(str(error), allow_module_level=True)
-
-
-def notebook(*sources):
-    """The bytes of a notebook with these code cells."""
-    cells = [{"cell_type": "code", "source": source} for source in sources]
-    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
 def hand_in(folder, name, content, week=1):

@@ -13,7 +13,8 @@ import urllib.parse
 
 import psutil
 import pytest
-from classes import RIGHT, WRONG, command, count, hand_in, invoke, need_sandbox, notebook, rows, run
+from cells import notebook
+from classes import RIGHT, WRONG, command, count, hand_in, invoke, need_sandbox, rows, run
 from paths import ROOT
 
 from cnnlib.grading import batch, reports, workers

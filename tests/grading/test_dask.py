@@ -6,7 +6,8 @@ import sys
 import time
 
 import pytest
-from classes import RIGHT, WRONG, command, count, hand_in, need_sandbox, notebook, run
+from cells import notebook
+from classes import RIGHT, WRONG, command, count, hand_in, need_sandbox, run
 from paths import ROOT
 
 from cnnlib.grading import batch, workers
