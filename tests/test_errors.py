@@ -1,6 +1,7 @@
 """Bad input: every public function of cnnlib raises ValueError or TypeError that names what is wrong.
 
-A new public function fails the last test until it has its lines here, or in the table BAD of a test of tests/scratch.
+A new public function fails the last tests until it has its lines here, or in the table BAD of the test beside it; all
+those tables run here. A layer may stand there itself (its `__init__`) or as an object (its `forward`).
 """
 
 import importlib
@@ -14,7 +15,7 @@ import torch
 
 import cnnlib
 from cnnlib import data, figures, geometry, testing, training
-from cnnlib.blocks import P4Conv2d, P4Lift
+from cnnlib.blocks import DepthwiseSeparable, P4Conv2d, P4Lift
 from cnnlib.grading import Question, check, sheet
 from cnnlib.scratch import autograd, groups, lenet, nn, random, signal
 
@@ -95,8 +96,14 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs", "message"), BAD,
-                         ids=[f"{getattr(f, '__name__', f)}-{i}" for i, (f, *_) in enumerate(BAD)])
+FOLDERS = ("", "scratch", "blocks", "architectures")
+TABLES = [module for folder in FOLDERS for path in sorted((Path(__file__).parent / folder).glob("test_*.py"))
+          if path != Path(__file__) and hasattr(module := importlib.import_module(path.stem), "BAD")]
+ROWS = BAD + [row for module in TABLES if not hasattr(module, "test_bad_input_is_named") for row in module.BAD]
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs", "message"), ROWS,
+                         ids=[f"{getattr(f, '__name__', type(f).__name__)}-{i}" for i, (f, *_) in enumerate(ROWS)])
 def test_bad_input_is_named(function, args, kwargs, message):
     with pytest.raises((ValueError, TypeError), match=message):
         function(*args, **kwargs)
@@ -123,7 +130,7 @@ def test_assert_close_names_the_index_and_both_numbers():
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
     data.digits, data.DataUnavailable, figures.use_style, figures.annotate_values, figures.mark_window,
-    Question, P4Conv2d, P4Lift, sheet.make_sheet, sheet.write_sheets, sheet.mark_namespace,
+    Question, P4Conv2d, P4Lift, DepthwiseSeparable, sheet.make_sheet, sheet.write_sheets, sheet.mark_namespace,
     autograd.Node, autograd.no_grad, autograd.replacing, random.generator, nn.Identity, nn.Module, lenet.LeNet,
 }
 
@@ -140,7 +147,7 @@ def public_functions():
 
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
-            "cnnlib.torchvision_compat",
+            "cnnlib.torchvision_compat", "cnnlib.blocks.arguments",
             "cnnlib.scratch.arguments", "cnnlib.scratch.correlation", "cnnlib.scratch.depthwise",
             "cnnlib.scratch.im2col", "cnnlib.scratch.rows", "cnnlib.scratch.winograd",
             "cnnlib.scratch.weightless",         # test_nn.py gives each of these layers what its function refuses
@@ -151,9 +158,9 @@ INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.q
 
 
 def functions_with_bad_input():
-    """Those of the table above and of the tables beside the tests of the engine."""
-    tables = [importlib.import_module(path.stem) for path in Path(__file__).parent.glob("scratch/test_*.py")]
-    return {id(function) for table in [BAD, *(getattr(m, "BAD", []) for m in tables)] for function, *_ in table}
+    """Those of the table above and of the tables beside the other tests; of a layer, its class."""
+    functions = [row[0] for table in [BAD, *(module.BAD for module in TABLES)] for row in table]
+    return {id(type(f) if isinstance(f, torch.nn.Module) else f) for f in functions}
 
 
 def test_every_public_function_is_here():

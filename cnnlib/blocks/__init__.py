@@ -1,5 +1,5 @@
-"""PyTorch building blocks."""
+"""PyTorch building blocks: `nn.Module`s and functions, each with its paper and its shapes."""
 
-from .p4 import P4Conv2d, P4Lift
-
-__all__ = ["P4Conv2d", "P4Lift"]
+from .attention import *  # noqa: F403
+from .conv import *  # noqa: F403
+from .p4 import *  # noqa: F403

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+__all__ = ["P4Conv2d", "P4Lift"]
+
 
 class P4Lift(nn.Module):
     """From an image to a feature map on p4: each kernel in four orientations.  (N, C, H, W) → (N, O, 4, H', W')"""

@@ -155,12 +155,6 @@ def test_backward_agrees_with_finite_differences(case):
     assert_grad_output_is_checked(case)
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs", "message"), BAD)
-def test_bad_input_is_named(function, args, kwargs, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        function(*args, **kwargs)
-
-
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "options"), [

@@ -304,12 +304,6 @@ def test_cast():
     assert_close(single.grad, 2 * a)
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs", "message"), BAD)
-def test_bad_input_is_named(function, args, kwargs, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        function(*args, **kwargs)
-
-
 def test_every_operation_has_its_line_in_bad():
     forward = {name for name in arithmetic.__all__ if not name.endswith("_backward")}
     assert forward == {function.__name__ for function, *_ in BAD}

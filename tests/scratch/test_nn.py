@@ -500,12 +500,6 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs", "message"), BAD)
-def test_bad_input_is_named(function, args, kwargs, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        function(*args, **kwargs)
-
-
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.name not in ("Identity", "Flatten", "Unflatten")],
                          ids=str)
 def test_what_the_function_of_a_layer_refuses_is_refused_by_name(case):

@@ -168,12 +168,6 @@ def test_backward_agrees_with_finite_differences(case):
     assert_grad_output_is_checked(case)
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs", "message"), BAD)
-def test_bad_input_is_named(function, args, kwargs, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        function(*args, **kwargs)
-
-
 @settings(max_examples=200, deadline=None)
 @given(n=st.integers(1, 3), batch=st.integers(0, 2), ceil_mode=st.booleans(), inside=st.booleans(), data=st.data())
 def test_pools_equal_torch_for_any_geometry(n, batch, ceil_mode, inside, data):
