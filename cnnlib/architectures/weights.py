@@ -24,7 +24,8 @@ def load_torchvision_weights(net, state_dict):
     for here, there in names.items():
         want, got = tuple(ours[here].shape), tuple(state_dict[there].shape)
         if want != got:
-            raise ValueError(f"load_torchvision_weights: {there} of shape {got} does not fit into {here} of shape {want}")
+            raise ValueError(f"load_torchvision_weights: {there} of shape {got} does not fit into {here}, which has "
+                             f"shape {want}")
     if len(ours) != len(state_dict):
         raise ValueError(f"load_torchvision_weights: net has {len(ours)} tensors, state_dict {len(state_dict)}")
     net.load_state_dict({here: state_dict[there] for here, there in names.items()})
