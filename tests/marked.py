@@ -39,7 +39,8 @@ class Here:
 def record(week=1, **answers):
     """The record of a sheet in which all is right but these answers; JSON has been through it."""
     right = {question.name: question.reference for question in WEEKS[week]}
-    return json.loads(json.dumps(mark(EMPTY, week, start=lambda: Here({**right, **answers}))))
+    start, seed = lambda: Here({**right, **answers}), 2027
+    return json.loads(json.dumps(mark(EMPTY, week, start=start, seed=seed)))
 
 
 def mistaken(name, mistake):

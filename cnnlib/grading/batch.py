@@ -7,6 +7,7 @@ marked is left alone as long as its content and the questions stay what they wer
 import contextlib
 import json
 import os
+import secrets
 import sqlite3
 import statistics
 import time
@@ -58,12 +59,12 @@ class Workers:
         if os.name != "posix":
             raise BatchError("submissions are read safely on Linux and macOS only: use the container, `Containerfile`")
 
-    def mark(self, submissions, week, questions=None):
-        """Yield (submission, record) in the order in which they are done. Raises BatchError."""
+    def mark(self, submissions, week, questions=None, seed=0):
+        """Yield (submission, record) in the order in which they are done. seed: draws the cases. Raises BatchError."""
         make = Sandbox if self.sandbox else TrustingSandbox
         if self.scheduler is not None:
-            return on_cluster(submissions, week, questions, self.scheduler, make)
-        return in_processes(submissions, week, questions, self.jobs or _cores(), make)
+            return on_cluster(submissions, week, questions, self.scheduler, make, seed)
+        return in_processes(submissions, week, questions, self.jobs or _cores(), make, seed)
 
 
 def _cores():
@@ -116,7 +117,7 @@ def grade(submissions, out, week=None, workers=None, say=print):
                     keep(submission, _unread(submission, week))
 
         progress = _Progress(len(students), len(students) - len(todo), store.statuses(), say)
-        with progress, contextlib.closing(workers.mark(contents(), week)) as marks:
+        with progress, contextlib.closing(workers.mark(contents(), week, seed=store.seed)) as marks:
             for submission, record in marks:
                 keep(submission, record)
         return _report(store, out, week)
@@ -149,7 +150,7 @@ def regrade(out, submissions, question, workers=None, say=print):
                     yield submission
 
         progress = _Progress(len(rows), 0, {}, say)
-        with progress, contextlib.closing(workers.mark(contents(), week, [question])) as marks:
+        with progress, contextlib.closing(workers.mark(contents(), week, [question], store.seed)) as marks:
             for submission, record in marks:
                 row = rows[submission.name]
                 record = _merged(json.loads(row["record"]), record, week)
@@ -299,7 +300,10 @@ def _lock(out):
 
 
 class _Store:
-    """The table `results`: a row for each student, one commit for each row."""
+    """The table `results`: a row for each student, one commit for each row.
+
+    seed: of the cases of this class, drawn when the database is made, so that nobody knows them before.
+    """
 
     def __init__(self, path):
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -310,6 +314,10 @@ class _Store:
         if found != set(_COLUMNS):
             self.connection.close()
             raise sqlite3.DatabaseError("its table results has other columns: it is of another program or version")
+        self.connection.execute("CREATE TABLE IF NOT EXISTS cases(seed INTEGER)")
+        self.connection.execute("INSERT INTO cases SELECT ? WHERE NOT EXISTS (SELECT 1 FROM cases)",
+                                [secrets.randbits(62)])
+        self.seed, = self.connection.execute("SELECT seed FROM cases").fetchone()
 
     def put(self, submission, week, record, current):
         """Store a student's mark. current: the versions of the questions with which it was made."""

@@ -6,9 +6,11 @@ https://gradescope-autograders.readthedocs.io/en/latest/specs/
 """
 
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from .submission import read_submission, show
 PACKAGES = ["numpy", "jinja2", "markupsafe"]         # what marking needs beside the standard library and cnnlib
 TEMPLATES = ["report_question.txt.jinja"]            # what results.json is written with
 NO_SANDBOX = "no-sandbox"                            # the file in the zip that lets run_autograder do without
+SECRET = "secret"                                    # the file in the zip that, with a submission, draws its cases
 USER = 64999                                         # who runs a submission then; no other process is theirs
 
 SETUP = """\
@@ -53,16 +56,18 @@ cd "$root/source" && exec "$root/venv/bin/python" -m cnnlib.grading.gradescope "
 """
 
 
-def write_zip(week, path, no_sandbox=False):
+def write_zip(week, path, no_sandbox=False, secret=None):
     """Write the autograder of a week as a zip to upload.
 
     no_sandbox: let it mark without bubblewrap where Gradescope's container forbids namespaces (see NobodysProcess).
+    secret: text that decides the cases; drawn anew unless given.
     Raises ValueError when there is no such week.
     """
     if week not in WEEKS:
         raise ValueError(f"write_zip: week must be one of {', '.join(map(str, WEEKS))}; got {week!r}")
     versions = {name: importlib.metadata.version(name).split("+")[0] for name in PACKAGES}
     files = {"setup.sh": SETUP.format(**versions), "run_autograder": RUN.format(week=week),
+             SECRET: secret or secrets.token_hex(16),
              "requirements.txt": "".join(f"{name}=={version}\n" for name, version in versions.items()),
              **{name: file.read_text(encoding="utf-8") for name, file in _modules().items()}}
     if no_sandbox:
@@ -128,10 +133,19 @@ def grade(root, week):
     else:
         handed_in = read_submission(root, b"submission", week, file)
         record = lost(week, "invalid", handed_in.problem) if handed_in.content is None else mark(
-            handed_in.content, week, start=start)
+            handed_in.content, week, start=start, seed=cases_seed(root, handed_in.content))
     results = reports.gradescope(record)
     results["output"] = "\n".join(filter(None, [results["output"], note]))
     return results
+
+
+def cases_seed(root, content):
+    """The seed of a submission's cases: the same content gets the same, and a student who tries again gets others.
+
+    A report shows one case; with the same cases for all tries a table of answers could be collected.
+    """
+    secret = (root / "source" / SECRET).read_bytes()
+    return int.from_bytes(hashlib.sha256(secret + content).digest()[:8])
 
 
 def find_notebook(folder, week):

@@ -15,7 +15,6 @@ from .questions import WEEKS
 from .sandbox import Sandbox, SandboxUnavailable, Stopped
 from .submission import Invalid, code_cells
 
-SEED = 2027                      # of the cases; `check` in the sheet draws others
 CELL_SECONDS = 10                # a cell may take so long
 QUESTION_SECONDS = 10            # all cases of a question together
 TOTAL_SECONDS = 150              # a submission
@@ -25,10 +24,11 @@ RESTARTS = 24                    # of the sandbox for one submission
 PASSED, STATUSES = "passed", ("ok", "timeout", "limit", "crash", "invalid", "missing")
 
 
-def mark(content, week, questions=None, start=Sandbox):
+def mark(content, week, questions=None, start=Sandbox, seed=0):
     """Mark the notebook whose bytes are `content`.
 
-    questions: names of those to mark; default all of the week.  start: makes a sandbox.
+    questions: names of those to mark; default all of the week.  start: makes a sandbox.  seed: draws the cases; where
+    marks count it is a secret, since whoever knows it could write a table of answers into a sheet.
     → a record, plain data for JSON: status, reason, total, max, and for each question of the week a dict: name, title,
     points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit" or "crash"),
     headline, problem, line, mistake, hint, and the smallest failing case.
@@ -39,7 +39,7 @@ def mark(content, week, questions=None, start=Sandbox):
         sources = code_cells(content)
     except Invalid as error:
         return lost(week, "invalid", str(error), questions)
-    return _Marking(sources, wanted, start).record()
+    return _Marking(sources, wanted, start, seed).record()
 
 
 def lost(week, status, reason, questions=None):
@@ -52,8 +52,8 @@ def lost(week, status, reason, questions=None):
 class _Marking:
     """The course of one submission: a sandbox, and after each question that ended it another."""
 
-    def __init__(self, sources, questions, start):
-        self.sources, self.questions, self.start = sources, questions, start
+    def __init__(self, sources, questions, start, seed):
+        self.sources, self.questions, self.start, self.seed = sources, questions, start, seed
         self.skipped = {}                        # number of a cell → the Stopped that it caused
         self.restarts = 0
         self.deadline = time.monotonic() + TOTAL_SECONDS
@@ -104,7 +104,7 @@ class _Marking:
                 self.skipped[number] = stop
 
     def _mark(self, question):
-        cases, expected, names = _cases(question.name, _week_of(question))
+        cases, expected, names = _cases(question.name, _week_of(question), self.seed)
         judged, end = [], time.monotonic() + self._seconds(QUESTION_SECONDS)
         for inputs, want in zip(cases, expected, strict=True):
             remaining = end - time.monotonic()
@@ -152,10 +152,10 @@ def _week_of(question):
 
 
 @functools.cache
-def _cases(name, week):
+def _cases(name, week, seed):
     """The cases of a question, what is expected, and the names of the arguments: the same for all submissions."""
     question = next(question for question in WEEKS[week] if question.name == name)
-    cases = question.draw_cases(SEED)
+    cases = question.draw_cases(seed)
     copies = [[a.copy() if isinstance(a, np.ndarray) else a for a in case] for case in cases]
     expected = [np.asarray(question.reference(*case)) for case in copies]
     return cases, expected, list(inspect.signature(question.reference).parameters)

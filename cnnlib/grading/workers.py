@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .marking import SEED, TOTAL_SECONDS, lost, mark
+from .marking import TOTAL_SECONDS, lost, mark
 from .questions import WEEKS
 from .sandbox import SECONDS, Sandbox, SandboxUnavailable, Stopped
 
@@ -105,15 +105,16 @@ class Warm:
             self.next = None
 
 
-def attempt(content, week, questions, start):
+def attempt(content, week, questions, start, seed):
     """Mark one submission in this process; never raises.
 
-    start: makes a sandbox.  → JSON: a record, or {"failed": why}, or {"unavailable": why} when no sandbox starts.
+    start: makes a sandbox.  seed: draws the cases.
+    → JSON: a record, or {"failed": why}, or {"unavailable": why} when no sandbox starts.
     """
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")                              # a student's numbers are no news here
-            record = mark(content, week, questions, start)
+            record = mark(content, week, questions, start, seed)
         return to_json(record)
     except SandboxUnavailable as error:
         return to_json({"unavailable": str(error)})
@@ -151,16 +152,16 @@ class _Judge:
 
 def versions(week):
     """Question → what changes when its marks might. Two runs with the same versions mark alike."""
-    return {question.name: f"{SEED} {question.version}" for question in WEEKS[week]}
+    return {question.name: question.version for question in WEEKS[week]}
 
 
 # ---- processes on this machine
 
-def in_processes(submissions, week, questions=None, jobs=1, make=Sandbox):
+def in_processes(submissions, week, questions=None, jobs=1, make=Sandbox, seed=0):
     """Mark submissions in processes of this machine.
 
     submissions: an iterable of Submission with content; the next is asked for when a process is free.
-    jobs: how many processes.  make: makes a sandbox.
+    jobs: how many processes.  make: makes a sandbox.  seed: draws the cases.
     Yields (submission, record) as they are done.  Raises BatchError when no sandbox starts.
     """
     judge, submissions, again = _Judge(week, questions), iter(submissions), []
@@ -173,7 +174,7 @@ def in_processes(submissions, week, questions=None, jobs=1, make=Sandbox):
                     break
                 free = next((worker for worker in workers if worker.submission is None), None)
                 if free is None:
-                    free = _Process(week, questions, make)
+                    free = _Process(week, questions, make, seed)
                     workers.append(free)
                 free.give(submission)
             busy = [worker for worker in workers if worker.submission is not None]
@@ -204,10 +205,10 @@ def in_processes(submissions, week, questions=None, jobs=1, make=Sandbox):
 class _Process:
     """A worker process and the submission that it has."""
 
-    def __init__(self, week, questions, make):
+    def __init__(self, week, questions, make, seed):
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, week, questions, make), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, week, questions, make, seed), daemon=True)
         with _without_interrupts():
             self.process.start()
         theirs.close()
@@ -242,7 +243,7 @@ def _without_interrupts():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection, week, questions, make):
+def _serve(connection, week, questions, make, seed):
     """A worker's life: contents come, records go, until the other end is closed."""
     signal.signal(signal.SIGINT, lambda *_: None)                        # Ctrl-C is for the process that we work for
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -252,7 +253,7 @@ def _serve(connection, week, questions, make):
         start.prepare()
         while True:
             content = connection.recv_bytes()
-            connection.send_bytes(attempt(content, week, questions, start).encode())
+            connection.send_bytes(attempt(content, week, questions, start, seed).encode())
     except (EOFError, OSError):
         pass
     finally:
@@ -266,11 +267,11 @@ def _end_with(sentinel):
 
 # ---- processes on a Dask cluster
 
-def on_cluster(submissions, week, questions=None, scheduler="", make=Sandbox):
+def on_cluster(submissions, week, questions=None, scheduler="", make=Sandbox, seed=0):
     """Mark submissions on the workers of a Dask scheduler.
 
     submissions: an iterable of Submission with content; at most a few for each thread are under way.
-    scheduler: its address, such as tcp://10.0.0.1:8786.  make: makes a sandbox there.
+    scheduler: its address, such as tcp://10.0.0.1:8786.  make: makes a sandbox there.  seed: draws the cases.
     Yields (submission, record) as they are done.  Raises BatchError when the package distributed is not there, nothing
     answers at the address, or a worker cannot mark.
     """
@@ -290,7 +291,7 @@ def on_cluster(submissions, week, questions=None, scheduler="", make=Sandbox):
                          f"{detail}") from None
     try:
         _check_workers(client, week, make)
-        yield from _Cluster(client, week, questions, make).run(iter(submissions))
+        yield from _Cluster(client, week, questions, make, seed).run(iter(submissions))
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=5)
@@ -323,17 +324,17 @@ def _ready(week, wanted, make):
 _THREAD = threading.local()
 
 
-def _attempt_there(content, week, questions, make):
+def _attempt_there(content, week, questions, make, seed):
     """Runs in a Dask worker. A sandbox ends with the thread that started it, so each thread has its own."""
     starts = vars(_THREAD).setdefault("starts", {})
-    return attempt(content, week, questions, starts.setdefault(make, Warm(make)))
+    return attempt(content, week, questions, starts.setdefault(make, Warm(make)), seed)
 
 
 class _Cluster:
     """A run on a cluster: which futures are under way for which submission."""
 
-    def __init__(self, client, week, questions, make):
-        self.client, self.task = client, (week, questions, make)
+    def __init__(self, client, week, questions, make, seed):
+        self.client, self.task = client, (week, questions, make, seed)
         self.judge = _Judge(week, questions)
         self.futures = {}                                                # key → (future, submission)
         self.done = queue.SimpleQueue()                                  # keys

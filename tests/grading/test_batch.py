@@ -14,10 +14,10 @@ import urllib.parse
 import psutil
 import pytest
 from cells import notebook
-from classes import RIGHT, WRONG, command, count, hand_in, invoke, need_sandbox, rows, run
+from classes import RIGHT, WRONG, command, count, hand_in, invoke, need_sandbox, rows, run, same_cases
 from paths import ROOT
 
-from cnnlib.grading import batch, reports, workers
+from cnnlib.grading import batch, marking, reports, workers
 from cnnlib.grading.marking import lost, mark
 from cnnlib.grading.questions import WEEKS
 from cnnlib.grading.sandbox import SandboxUnavailable
@@ -180,11 +180,12 @@ def larger_class(tmp_path_factory):
         content = (SOLUTION, notebook(WRONG), SOLUTION.replace(b"[mode]", b"[::]"))[number % 3]
         hand_in(folder / "class", f"student {number}", content)
     run("grade", folder / "class", "--out", folder / "out")
-    return folder / "class", (folder / "out" / "grades.csv").read_bytes()
+    return folder / "class", folder / "out"
 
 
 def test_a_killed_run_leaves_no_process_and_is_resumed_to_the_same_grades(larger_class, tmp_path):
-    folder, undisturbed = larger_class
+    folder, done = larger_class
+    undisturbed = same_cases(done, tmp_path)
     with command("grade", folder, "--out", tmp_path, "--jobs", 2) as process:
         wait_for(lambda: count(tmp_path) >= 5)
         family = psutil.Process(process.pid).children(recursive=True)
@@ -202,7 +203,8 @@ def test_a_killed_run_leaves_no_process_and_is_resumed_to_the_same_grades(larger
 
 
 def test_an_interrupt_ends_a_run_and_keeps_what_is_done(larger_class, tmp_path):
-    folder, undisturbed = larger_class
+    folder, done = larger_class
+    undisturbed = same_cases(done, tmp_path)
     with command("grade", folder, "--out", tmp_path, "--jobs", 2) as process:
         wait_for(lambda: count(tmp_path) >= 3)
         os.killpg(process.pid, signal.SIGINT)                            # as a terminal's Ctrl-C: to all of them
@@ -214,7 +216,8 @@ def test_an_interrupt_ends_a_run_and_keeps_what_is_done(larger_class, tmp_path):
 
 
 def test_a_killed_worker_loses_nothing(larger_class, tmp_path):
-    folder, undisturbed = larger_class
+    folder, done = larger_class
+    undisturbed = same_cases(done, tmp_path)
     with command("grade", folder, "--out", tmp_path, "--jobs", 2) as process:
         wait_for(lambda: count(tmp_path) >= 3)
         worker = next(child for child in psutil.Process(process.pid).children() if "spawn_main" in str(child.cmdline()))
@@ -302,7 +305,7 @@ class Counting:
     def check(self):
         pass
 
-    def mark(self, submissions, week, questions=None):
+    def mark(self, submissions, week, questions=None, seed=0):
         for submission in submissions:
             self.asked.append(submission.student)
             record = lost(week, "ok", "counted", questions)
@@ -537,3 +540,37 @@ def test_versions_follow_everything_that_decides_a_mark(monkeypatch):
         assert [name for name in before if before[name] != after[name]] == [question.name]
     assert workers.versions(1) == before
 
+
+
+def answers_by_heart(seed):
+    """A sheet that knows the answers for the cases of a seed, and nothing else."""
+    cases, expected, _ = marking._cases("count_weights", 1, seed)
+    table = {tuple(case): want.tolist() for case, want in zip(cases, expected, strict=True)}
+    return notebook(f"table = {table!r}\ndef count_weights(*sizes):\n    return table[sizes]")
+
+
+def test_no_answers_can_be_learnt_by_heart(tmp_path):
+    folder, out = tmp_path / "class", tmp_path / "out"
+    hand_in(folder, "known", answers_by_heart(0))
+    hand_in(folder, "right", notebook(RIGHT))
+    seeds = []
+    for again in ("first", "second"):
+        invoke("grade", folder, "--out", out / again)
+        marks = {row["stem"]: row["total"] for row in rows(out / again).values()}
+        assert sorted(marks.values()) == [0, 1]
+        with contextlib.closing(batch._Store(out / again / batch.DATABASE)) as store:
+            seeds.append(store.seed)
+    assert len({0, *seeds}) == 3
+    for seed, points in ((seeds[0], 1), (seeds[1], 0)):                  # whoever knew the seed would pass
+        assert mark(answers_by_heart(seeds[0]), 1, ["count_weights"], seed=seed)["total"] == points
+
+
+def test_a_run_that_goes_on_has_the_cases_it_began_with(small_class):
+    folder, out = small_class
+    invoke("grade", folder, "--out", out)
+    with contextlib.closing(batch._Store(out / batch.DATABASE)) as store:
+        seed = store.seed
+    hand_in(folder, "b", answers_by_heart(seed))
+    invoke("grade", folder, "--out", out)
+    invoke("regrade", out, folder, "--question", "count_weights")
+    assert {row["total"] for row in rows(out).values()} == {1}

@@ -87,14 +87,14 @@ def unpack(archive, folder):
 
 
 def test_the_zip_holds_what_marking_needs_and_nothing_else(tmp_path):
-    gradescope.write_zip(1, tmp_path / "a.zip")
+    gradescope.write_zip(1, tmp_path / "a.zip", secret="s")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = archive.namelist()
         assert names == sorted(set(names)) and not archive.testzip()
         modes = {name: stat.S_IMODE(archive.getinfo(name).external_attr >> 16) for name in names}
         pins = archive.read("requirements.txt").decode().split()
     top = [name for name in names if "/" not in name]
-    assert top == ["requirements.txt", "run_autograder", "setup.sh"]
+    assert top == ["requirements.txt", "run_autograder", "secret", "setup.sh"]
     assert all(modes[name] == (0o755 if name in ("setup.sh", "run_autograder") else 0o644) for name in names)
     rest = [name for name in names if "/" in name]
     assert all(name.startswith("cnnlib/") and name.endswith((".py", ".txt.jinja")) for name in rest)
@@ -104,8 +104,17 @@ def test_the_zip_holds_what_marking_needs_and_nothing_else(tmp_path):
     frozen = (ROOT / "constraints.txt").read_text().lower().split()
     assert len(pins) == len(gradescope.PACKAGES) and set(pins) <= set(frozen)
     assert (tmp_path / "a.zip").stat().st_size < 1 << 20
-    gradescope.write_zip(1, tmp_path / "b.zip")
+    gradescope.write_zip(1, tmp_path / "b.zip", secret="s")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_each_zip_and_each_content_has_cases_of_its_own(tmp_path):
+    seeds = set()
+    for name in ("a", "b"):
+        gradescope.write_zip(1, tmp_path / f"{name}.zip")
+        unpack(tmp_path / f"{name}.zip", tmp_path / name / "source")
+        seeds |= {gradescope.cases_seed(tmp_path / name, content) for content in (b"x", b"y", b"x")}
+    assert len(seeds) == 4
 
 
 def test_the_command_writes_the_zip(tmp_path):

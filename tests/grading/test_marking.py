@@ -385,7 +385,7 @@ def found():
 
 def test_no_expected_value_is_anywhere_in_the_process_of_a_student():
     name = "match_template"
-    _, expected, _ = marking._cases(name, 1)
+    _, expected, _ = marking._cases(name, 1, 0)
     first, second = np.ascontiguousarray(expected[0], np.float64).view(np.uint64).ravel()[:2]
     with np.errstate(over="ignore"):
         target = first * np.uint64(0x9E3779B97F4A7C15) + second * np.uint64(0xC2B2AE3D27D4EB4F)
