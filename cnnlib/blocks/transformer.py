@@ -1,0 +1,94 @@
+"""What a vision transformer is made of, and the time that a diffusion model is told."""
+
+import torch
+from torch import nn
+
+from .arguments import check_divisible, check_input, check_positive, check_shape, pair
+from .attention import TokenAttention
+
+__all__ = ["PatchEmbedding", "TimeEmbedding", "TransformerBlock"]
+
+
+class PatchEmbedding(nn.Module):
+    """Cut the image into patches, map each by one linear map (Dosovitskiy et al. 2021).  (N, C, H, W) → (N, T, D)
+
+    out[n, t] = W·patch_t + b: the patches do not overlap, so it is a convolution whose stride is its kernel's size.
+
+    patch_size: int or (h, w), which must divide H and W.  T = H/h · W/w patches, row by row; D = out_channels.
+    Cost: T·h·w·C·D multiply-adds.
+    Raises ValueError or TypeError for sizes that are no ints ≥ 1, or for an input of another shape.
+    """
+
+    def __init__(self, in_channels, out_channels, patch_size):
+        super().__init__()
+        check_positive("PatchEmbedding", in_channels=in_channels, out_channels=out_channels)
+        self.patch_size = pair("PatchEmbedding", "patch_size", patch_size)
+        self.conv = nn.Conv2d(in_channels, out_channels, self.patch_size, stride=self.patch_size)
+
+    def forward(self, x):
+        check_input("PatchEmbedding", x, self.conv.in_channels, multiple_of=self.patch_size)
+        return self.conv(x).flatten(2).transpose(1, 2)                   # (N, D, H/h, W/w) → (N, T, D)
+
+
+class TransformerBlock(nn.Module):
+    """Tokens look at each other, then each is mapped by itself (Vaswani et al. 2017).  (*, T, C) → (*, T, C)
+
+    x ← x + attention(norm₁(x)),  then  x ← x + mlp(norm₂(x))        mlp: C → hidden → C with GELU in between
+
+    The norms stand before the branches, so that the residual path is free from end to end (pre-norm; Vaswani et al.
+    have them after the sums). hidden: 4·C unless given.  eps: of the layer norms.
+    weights(x): of the attention, (*, heads, T, T).  Cost: T·(4·C² + 2·C·hidden) + 2·T²·C multiply-adds.
+    Raises ValueError or TypeError when channels do not divide by heads, or for an input of another shape.
+    """
+
+    def __init__(self, channels, heads, hidden=None, activation=nn.GELU, eps=1e-5):
+        super().__init__()
+        check_divisible("TransformerBlock", channels=channels, heads=heads)
+        hidden = 4 * channels if hidden is None else hidden
+        check_positive("TransformerBlock", hidden=hidden)
+        self.channels = channels
+        self.norm1 = nn.LayerNorm(channels, eps)
+        self.attention = TokenAttention(channels, heads)
+        self.norm2 = nn.LayerNorm(channels, eps)
+        self.mlp = nn.Sequential(nn.Linear(channels, hidden), activation(), nn.Linear(hidden, channels))
+
+    def weights(self, x):
+        check_shape("TransformerBlock", x, "*", "T", self.channels)
+        return self.attention.weights(self.norm1(x))
+
+    def forward(self, x):
+        check_shape("TransformerBlock", x, "*", "T", self.channels)
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class TimeEmbedding(nn.Module):
+    """A time as waves of many frequencies, then a small network, as in DDPM (Ho et al. 2020).  (N,) → (N, out_channels)
+
+    wave(t) = [sin ω₀t, …, sin ω_{m−1}t, cos ω₀t, …, cos ω_{m−1}t]      ω_i = 10000^(−i/m),  m = channels/2
+    out = W₂ SiLU(W₁ wave(t) + b₁) + b₂
+
+    The frequencies are those of Vaswani et al. (2017), who put sin and cos of each beside each other; here all sines
+    stand before all cosines, as in Ho et al. (who divide i by m − 1).
+    t: ints or real numbers. The slowest wave takes 2π·10000^(1 − 1/m), the fastest 2π: made for steps 0 … 1000, so a
+    time from 0 to 1 is best multiplied by 1000 first.
+    Raises ValueError or TypeError for channels that are not even, sizes < 1, or an input that is no (N,).
+    """
+
+    def __init__(self, channels, out_channels):
+        super().__init__()
+        check_positive("TimeEmbedding", channels=channels, out_channels=out_channels)
+        if channels % 2:
+            raise ValueError(f"TimeEmbedding: channels must be even, got {channels}")
+        m = channels // 2
+        self.register_buffer("frequencies", 10000 ** (-torch.arange(m) / m), persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(channels, out_channels), nn.SiLU(), nn.Linear(out_channels, out_channels))
+
+    def wave(self, t):
+        """(N,) → (N, channels), each number in −1 … 1"""
+        check_shape("TimeEmbedding", t, "N")
+        angles = t.unsqueeze(1).to(self.frequencies.dtype) * self.frequencies                 # (N, m)
+        return torch.cat([torch.sin(angles), torch.cos(angles)], 1)
+
+    def forward(self, t):
+        return self.mlp(self.wave(t))
