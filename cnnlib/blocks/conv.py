@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_positive
+from .arguments import check_divisible, check_positive
 from .attention import SqueezeExcitation
 
 __all__ = ["ConvNormAct", "DepthwiseSeparable", "InvertedResidual", "StochasticDepth"]
@@ -14,13 +14,16 @@ class ConvNormAct(nn.Sequential):
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉) for an odd kernel_size.
     norm: makes a layer of a number of channels, or None, and then the convolution has a bias.  activation: makes a
-    layer of nothing, or None.  Raises ValueError or TypeError for sizes that are no ints ≥ 1.
+    layer of nothing, or None.  Raises ValueError or TypeError for sizes that are no ints ≥ 1, and for channels that do
+    not divide by groups.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, dilation=1, groups=1,
                  norm=nn.BatchNorm2d, activation=nn.ReLU):
         check_positive("ConvNormAct", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
                        stride=stride, dilation=dilation, groups=groups)
+        check_divisible("ConvNormAct", in_channels=in_channels, groups=groups)
+        check_divisible("ConvNormAct", out_channels=out_channels, groups=groups)
         padding = dilation * (kernel_size - 1) // 2
         layers = [nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups,
                             bias=norm is None)]
@@ -54,8 +57,8 @@ class StochasticDepth(nn.Module):
 
     def __init__(self, p):
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"StochasticDepth: p must be from 0 to 1, got {p}")
+        if not (isinstance(p, (int, float)) and 0 <= p <= 1):
+            raise ValueError(f"StochasticDepth: p must be from 0 to 1, got {p!r}")
         self.p = p
 
     def forward(self, x):

@@ -18,6 +18,7 @@ from . import functional as F
 from . import nn, weighted, weightless
 from .arguments import axes_of
 from .autograd import Tensor, apply, cat, maximum, minimum, replacing, stack, where
+from .deformable import deform_conv2d
 from .module import Module, Parameter
 from .random import generator
 
@@ -419,6 +420,8 @@ def _function(function, name):
         return function
     if (function.__module__ or "").startswith("torchvision."):
         return TORCHVISION.get(name)
+    if (function.__module__ or "").startswith("cnnlib.blocks."):
+        return BLOCKS.get(name)
     ours = {getattr(torch.nn.functional, name, None): name for name in F.__all__}
     if function in ours:
         return _functional(ours[function])
@@ -673,3 +676,7 @@ def _apart(size, window, shift):
 
 TORCHVISION = {"_get_relative_position_bias": _relative_position_bias, "_patch_merging_pad": _patch_merging_pad,
                "shifted_window_attention": _shifted_window_attention, "stochastic_depth": _stochastic_depth}
+
+# ---- the functions that `cnnlib.blocks` keeps in one piece, with torch.fx.wrap ----------------------------------------
+
+BLOCKS = {"deform_conv2d": functools.partial(apply, deform_conv2d)}

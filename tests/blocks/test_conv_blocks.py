@@ -11,10 +11,13 @@ from cnnlib.testing import assert_close
 BAD = [
     (ConvNormAct, (3, 0), {}, "ConvNormAct: out_channels must be at least 1, got 0"),
     (ConvNormAct, (3, 8, 3.0), {}, "ConvNormAct: kernel_size must be an int, got 3.0"),
+    (ConvNormAct, (6, 8), {"groups": 4}, "in_channels must divide by groups, got in_channels 6 and groups 4"),
+    (ConvNormAct, (8, 6), {"groups": 4}, "out_channels must divide by groups, got out_channels 6 and groups 4"),
     (InvertedResidual, (8, 8), {"expansion": 0}, "InvertedResidual: expansion must be at least 1, got 0"),
     (SqueezeExcitation, (0,), {}, "SqueezeExcitation: channels must be at least 1, got 0"),
     (SqueezeExcitation, (8, 0), {}, "SqueezeExcitation: hidden must be at least 1, got 0"),
     (StochasticDepth, (1.5,), {}, "p must be from 0 to 1, got 1.5"),
+    (StochasticDepth, ("0.5",), {}, "p must be from 0 to 1, got '0.5'"),
 ]
 
 BLOCKS = {
@@ -54,6 +57,14 @@ def test_the_residual_is_there_and_only_where_shapes_allow():
         block = InvertedResidual(4, out_channels, stride).eval()
         branch = block.branch(x)
         assert_close(block(x), branch + x if (stride, out_channels) == (1, 4) else branch)
+
+
+def test_the_narrow_ends_of_an_inverted_residual_are_linear():
+    for expansion, activations in [(1, 1), (6, 2)]:
+        block = InvertedResidual(4, 6, expansion=expansion)
+        layers = [layer for layer in block.modules() if not list(layer.children())]
+        assert [type(layer) for layer in layers[-3:]] == [nn.Conv2d, nn.BatchNorm2d, StochasticDepth]
+        assert sum(isinstance(layer, nn.ReLU6) for layer in layers) == activations
 
 
 def test_squeeze_excitation_is_its_formula():

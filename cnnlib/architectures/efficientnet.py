@@ -1,0 +1,129 @@
+"""EfficientNet: one small network, found by search, grown in width, depth and resolution at once (Tan & Le 2019)."""
+
+import functools
+import math
+
+from torch import nn
+
+from cnnlib.blocks import ConvNormAct, InvertedResidual
+from cnnlib.blocks.arguments import check_input, check_positive
+
+from .mobilenet import check_factors, make_divisible
+
+__all__ = ["EfficientNet", "compound_scaling", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2",
+           "efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+           "small_efficientnet"]
+
+# B0, what the search found. Stages of: expansion, channels, blocks, stride of the first block, kernel size.
+B0 = [(1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5),
+      (6, 320, 1, 1, 3)]
+
+# What was published: width, depth, resolution, dropout. B1, B2, B3 are `compound_scaling` of φ = ½, 1, 2, rounded.
+# From B4 on no single φ gives all three: depth is that of φ = 3.2, 4.3, 5.2, 6.2, width that of 3.5, 4.9, 6.2, 7.3,
+# resolution that of 3.8, 5.1, 6.1, 7.0. So the numbers are taken from this table, not from the formula.
+PUBLISHED = [(1.0, 1.0, 224, 0.2), (1.0, 1.1, 240, 0.2), (1.1, 1.2, 260, 0.3), (1.2, 1.4, 300, 0.3),
+             (1.4, 1.8, 380, 0.4), (1.6, 2.2, 456, 0.4), (1.8, 2.6, 528, 0.5), (2.0, 3.1, 600, 0.5)]
+
+
+def compound_scaling(phi, alpha=1.2, beta=1.1, gamma=1.15):
+    """How much wider, deeper and finer a network gets for 2^φ times the work.  → (width, depth, resolution)
+
+    width = β^φ    depth = α^φ    resolution = γ^φ        where α β² γ² ≈ 2
+
+    since multiply-adds grow with depth · width² · resolution².  α, β, γ: found by a small grid search at φ = 1.
+    phi: a number ≥ 0, the factors ≥ 1.  Raises ValueError for others.
+    """
+    for name, value, least in (("phi", phi, 0), ("alpha", alpha, 1), ("beta", beta, 1), ("gamma", gamma, 1)):
+        if not (isinstance(value, (int, float)) and value >= least):
+            raise ValueError(f"compound_scaling: {name} must be a number from {least} on, got {value!r}")
+    return beta**phi, alpha**phi, gamma**phi
+
+
+class EfficientNet(nn.Module):
+    """Stages of MBConv, each `InvertedResidual` with squeeze-and-excitation and SiLU (Tan & Le 2019).
+
+    (N, in_channels, H, W)  →  (N, num_classes), for any H, W; resolution is the size it was made for.
+    stages: rows of (expansion, channels, blocks, stride of the first, kernel size).  width_mult: times all channels,
+    to the nearest multiple of 8; depth_mult: times the blocks of each stage, rounded up.  stem_stride: of the first
+    convolution.  stochastic_depth: how often the last block would be left out; it grows evenly from 0 at the first.
+    norm: makes a layer of a number of channels.
+    Raises TypeError or ValueError for sizes that are no ints ≥ 1, factors not above 0, an input of another shape.
+    """
+
+    def __init__(self, stages=B0, num_classes=1000, in_channels=3, width_mult=1.0, depth_mult=1.0, resolution=224,
+                 stem=32, stem_stride=2, dropout=0.2, stochastic_depth=0.2, norm=nn.BatchNorm2d):
+        super().__init__()
+        check_positive("EfficientNet", num_classes=num_classes, in_channels=in_channels, resolution=resolution,
+                       stem=stem)
+        check_factors("EfficientNet", width_mult=width_mult, depth_mult=depth_mult)
+        self.in_channels, self.resolution = in_channels, resolution
+        channels = make_divisible(stem * width_mult)
+        self.stem = ConvNormAct(in_channels, channels, 3, stem_stride, norm=norm, activation=nn.SiLU)
+        counts = [math.ceil(blocks * depth_mult) for _, _, blocks, _, _ in stages]
+        self.blocks = nn.Sequential()
+        for (expansion, width, _, first_stride, kernel_size), count in zip(stages, counts, strict=True):
+            width = make_divisible(width * width_mult)
+            for i in range(count):
+                self.blocks.append(InvertedResidual(
+                    channels, width, first_stride if i == 0 else 1, expansion, kernel_size, squeeze=channels // 4,
+                    norm=norm, activation=nn.SiLU, drop=stochastic_depth * len(self.blocks) / sum(counts)))
+                channels = width
+        self.head = nn.Sequential(
+            ConvNormAct(channels, 4 * channels, 1, norm=norm, activation=nn.SiLU),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * channels, num_classes))
+
+    def forward(self, x):
+        check_input("EfficientNet", x, self.in_channels)
+        return self.head(self.blocks(self.stem(x)))
+
+
+def _published(number, num_classes, in_channels):
+    width, depth, resolution, dropout = PUBLISHED[number]
+    norm = nn.BatchNorm2d if number < 5 else functools.partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
+    return EfficientNet(B0, num_classes, in_channels, width, depth, resolution, dropout=dropout, norm=norm)
+
+
+def efficientnet_b0(num_classes=1000, in_channels=3):
+    """EfficientNet-B0 for 224 × 224: 5,288,548 parameters, 0.39 billion multiply-adds; see `EfficientNet`."""
+    return _published(0, num_classes, in_channels)
+
+
+def efficientnet_b1(num_classes=1000, in_channels=3):
+    """EfficientNet-B1 for 240 × 240: 7,794,184 parameters; see `EfficientNet`."""
+    return _published(1, num_classes, in_channels)
+
+
+def efficientnet_b2(num_classes=1000, in_channels=3):
+    """EfficientNet-B2 for 260 × 260: 9,109,994 parameters; see `EfficientNet`."""
+    return _published(2, num_classes, in_channels)
+
+
+def efficientnet_b3(num_classes=1000, in_channels=3):
+    """EfficientNet-B3 for 300 × 300: 12,233,232 parameters; see `EfficientNet`."""
+    return _published(3, num_classes, in_channels)
+
+
+def efficientnet_b4(num_classes=1000, in_channels=3):
+    """EfficientNet-B4 for 380 × 380: 19,341,616 parameters; see `EfficientNet`."""
+    return _published(4, num_classes, in_channels)
+
+
+def efficientnet_b5(num_classes=1000, in_channels=3):
+    """EfficientNet-B5 for 456 × 456: 30,389,784 parameters; see `EfficientNet`."""
+    return _published(5, num_classes, in_channels)
+
+
+def efficientnet_b6(num_classes=1000, in_channels=3):
+    """EfficientNet-B6 for 528 × 528: 43,040,704 parameters; see `EfficientNet`."""
+    return _published(6, num_classes, in_channels)
+
+
+def efficientnet_b7(num_classes=1000, in_channels=3):
+    """EfficientNet-B7 for 600 × 600: 66,347,960 parameters; see `EfficientNet`."""
+    return _published(7, num_classes, in_channels)
+
+
+def small_efficientnet(num_classes=10, in_channels=1):
+    """For 28 × 28 digits; see `EfficientNet`."""
+    stages = [(1, 16, 1, 1, 3), (4, 24, 2, 2, 3), (4, 40, 1, 2, 5)]
+    return EfficientNet(stages, num_classes, in_channels, resolution=28, stem=16, stochastic_depth=0.1, dropout=0.1)
