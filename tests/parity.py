@@ -14,7 +14,7 @@ from cnnlib.testing import assert_close
 
 # The parameters that hold arrays: NAME_backward returns one gradient for each of them, in the order of the signature.
 ARRAYS = {"input", "weight", "bias", "target", "running_mean", "running_var", "pos_weight", "query", "key", "value",
-          "attn_mask", "grid", "theta"}
+          "attn_mask", "grid", "theta", "content", "style", "g", "u", "v"}
 TOLERANCE = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 2e-5}
 
 
@@ -22,11 +22,12 @@ class Case:
     """A function's name, its array arguments, and its other arguments. A new case is one line.
 
     An array is given by its shape (then it is normal noise) or by a function of a generator and a dtype; one that is
-    passed by keyword by such a function.
+    passed by keyword by such a function.  within: the module that holds NAME and NAME_backward, if torch has no NAME.
     """
 
-    def __init__(self, name, arrays, **options):
+    def __init__(self, name, arrays, *, within=F, **options):
         self.name, self.makers, self.options = name, arrays, options
+        self.forward, self.backward = getattr(within, name), getattr(within, f"{name}_backward")
 
     def __str__(self):
         def text(value):
@@ -85,8 +86,8 @@ def constants(*shape):
 
 def assert_case(case, dtype):
     """Forward and backward of one case equal PyTorch's, and the arguments stay what they were."""
-    assert_equals_torch(str(case), getattr(F, case.name), getattr(F, f"{case.name}_backward"),
-                        getattr(T, case.name), case.arrays(dtype), case.keywords(dtype))
+    assert_equals_torch(str(case), case.forward, case.backward, getattr(T, case.name), case.arrays(dtype),
+                        case.keywords(dtype))
 
 
 def samples(name, variant="", dtype=torch.float64):
@@ -188,7 +189,7 @@ def assert_gradients(case, seed=0):
     Σ g·f(x + h·d) − Σ g·f(x − h·d) ≈ 2h Σ dx·d       for a random direction d
     """
     arrays, options = case.arrays(np.float64, seed), case.keywords(np.float64, seed)
-    forward, backward = getattr(F, case.name), getattr(F, f"{case.name}_backward")
+    forward, backward = case.forward, case.backward
     rng = np.random.default_rng(seed + 1)
 
     def value(moved):
@@ -213,11 +214,11 @@ def assert_gradients(case, seed=0):
 def assert_grad_output_is_checked(case):
     """A gradient of the wrong shape, and one of the wrong dtype, are refused by name."""
     arrays, options = case.arrays(np.float64), case.keywords(np.float64)
-    out = getattr(F, case.name)(*arrays, **options)
+    out = case.forward(*arrays, **options)
     out = out[0] if isinstance(out, tuple) else out
     for wrong in (np.ones((*np.shape(out), 2)), np.ones(np.shape(out), np.float32)):
         try:
-            getattr(F, f"{case.name}_backward")(wrong, *arrays, **options)
+            case.backward(wrong, *arrays, **options)
         except (ValueError, TypeError) as error:
             assert f"{case.name}_backward: grad_output must" in str(error), str(error)
         else:

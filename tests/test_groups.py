@@ -4,10 +4,23 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlib.blocks import P4Conv2d, P4Lift
+from cnnlib.blocks import P4Conv2d, P4Lift, P4Pool
 from cnnlib.scratch import groups
 from cnnlib.scratch.functional import conv2d
 from cnnlib.testing import assert_close
+
+x4, x5 = torch.zeros(2, 3, 9, 7), torch.zeros(2, 4, 4, 9, 7)
+BAD = [
+    (P4Lift, (3, 0, 3), {}, "P4Lift: out_channels must be at least 1, got 0"),
+    (P4Lift(4, 2, 3), (x4,), {}, r"P4Lift: input must be \(N, 4, H, W\), got shape \(2, 3, 9, 7\)"),
+    (P4Lift(3, 2, 8), (x4,), {}, r"P4Lift: input must be \(N, 3, H, W\) with H ≥ 8, W ≥ 8, got shape \(2, 3, 9, 7\)"),
+    (P4Conv2d, (3, 2, 2.0), {}, "P4Conv2d: kernel_size must be an int, got 2.0"),
+    (P4Conv2d(4, 2, 3), (x4,), {}, r"P4Conv2d: input must be \(N, 4, 4, H, W\), got shape \(2, 3, 9, 7\)"),
+    (P4Conv2d(3, 2, 3), (x5,), {}, r"P4Conv2d: input must be \(N, 3, 4, H, W\), got shape \(2, 4, 4, 9, 7\)"),
+    (P4Conv2d(4, 2, 3), (x5[:, :, :3],), {}, r"P4Conv2d: input must be \(N, 4, 4, H, W\), got shape \(2, 4, 3, 9, 7\)"),
+    (P4Conv2d(4, 2, 8), (x5,), {}, "P4Conv2d: input must be .* with H ≥ 8, W ≥ 8"),
+    (P4Pool(), (x4,), {}, r"P4Pool: input must be \(N, C, 4, H, W\), got shape \(2, 3, 9, 7\)"),
+]
 
 
 def network(x, first, second):
@@ -50,3 +63,15 @@ def test_the_torch_modules_are_the_same_layers(arrays):
     assert_close(network(x, lift.weight.detach().numpy(), conv.weight.detach().numpy()), theirs)
     theirs.sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in [lift.weight, conv.weight])
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_behind_the_pool_a_turn_only_turns_and_behind_the_mean_it_does_nothing(arrays, turns):
+    x = torch.from_numpy(arrays[0])
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(P4Lift(3, 4, 3), torch.nn.ReLU(), P4Conv2d(4, 5, 2), P4Pool()).double()
+    out, turned = net(x), net(x.rot90(turns, (2, 3)))
+    assert out.shape == (2, 5, 6, 4)
+    assert_close(turned, out.rot90(turns, (2, 3)))
+    assert_close(turned.mean((2, 3)), out.mean((2, 3)))
+    assert (out - net(x + 1)).abs().max() > 0.1

@@ -45,7 +45,7 @@ def torch_parameters(name):
     """The names and defaults of torch's arguments; None where torch's function cannot be asked."""
     function = getattr(T, name, None)
     function = getattr(function, "__wrapped__", function)
-    if name.startswith(("max_pool", "adaptive_max_pool")):           # these choose between two at run time
+    if name.startswith(("max_pool", "adaptive_max_pool", "fractional_max")):     # these choose between two at run time
         function = getattr(T, f"{name}_with_indices")
     try:
         return inspect.signature(function).parameters
