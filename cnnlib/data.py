@@ -1,4 +1,4 @@
-"""Real images that need no network: digits and photographs that ship inside Python packages."""
+"""Real images that need no network: digits, photographs that ship inside Python packages, and digits on photographs."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 _CLASSES, _TRAIN_PER_CLASS = 10, 400
+_LUMINANCE = np.float32([0.2125, 0.7154, 0.0721])                        # that of scikit-image's rgb2gray
 
 # name → where the photograph ships
 PHOTOS = {
@@ -69,12 +70,141 @@ def photo(name, size=None, gray=False):
         image = getattr(skimage.data, name)()
     image = img_as_float32(image)
     if gray and image.ndim == 3:
-        image = image @ np.float32([0.2125, 0.7154, 0.0721])             # luminance of scikit-image's rgb2gray
+        image = image @ _LUMINANCE
     if size is not None:
         from skimage.transform import resize
 
         image = resize(image, tuple(size), anti_aliasing=True).astype(np.float32)
     return np.clip(image, 0, 1)
+
+
+# The photographs behind the scenes; "page" and "text" are left out, for they hold ink of their own.
+SCENE_PHOTOS = {
+    True: ("astronaut", "brick", "camera", "chelsea", "china", "coins", "grass", "hubble_deep_field", "moon", "rocket"),
+    False: ("coffee", "flower", "gravel", "retina"),
+}
+MASK_INK, CONTRAST = 0.5, 0.35
+
+
+@lru_cache(maxsize=64)
+def _scene_photo(name, short):
+    """The photograph with its shorter side made `short` pixels: (H, W, 3)."""
+    image = photo(name)
+    scale = short / min(image.shape[:2])
+    image = photo(name, size=[max(short, round(side * scale)) for side in image.shape[:2]])
+    return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+
+def _scene_background(rng, size, names):
+    """A piece of one of the photographs at one of three scales, mirrored half of the time: (H, W, 3)."""
+    image = _scene_photo(names[rng.integers(len(names))], max(size) * int(rng.integers(1, 4)))
+    top, left = (rng.integers(whole - part + 1) for whole, part in zip(image.shape[:2], size, strict=True))
+    image = image[top:top + size[0], left:left + size[1]]
+    return (image[:, ::-1] if rng.random() < 0.5 else image).copy()
+
+
+def _scene_glyphs(rng, count, x, y, sides):
+    """Digits as pictures of their ink alone: [(alpha (h, w) in [0, 1], label), …], the largest first."""
+    from skimage.transform import resize
+
+    glyphs = []
+    for index in rng.integers(len(x), size=count):
+        side = int(rng.integers(sides[0], sides[1] + 1))
+        alpha = resize(x[index, 0], (side, side), order=1, anti_aliasing=side < 28)
+        alpha = np.where(alpha > 0.02, alpha / alpha.max(), 0).astype(np.float32)
+        rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+        glyphs.append((alpha[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1], int(y[index])))
+    return sorted(glyphs, key=lambda glyph: -glyph[0].size)
+
+
+def _scene_places(rng, glyphs, size):
+    """A random free place (top, left) for each glyph, or None when one finds none."""
+    taken, places = np.zeros(size, bool), []
+    for alpha, _ in glyphs:
+        if any(part > whole for part, whole in zip(alpha.shape, size, strict=True)):
+            return None
+        windows = np.lib.stride_tricks.sliding_window_view(taken, alpha.shape)
+        free = np.argwhere(~windows.any((2, 3)))
+        if not len(free):
+            return None
+        top, left = free[rng.integers(len(free))]
+        taken[top:top + alpha.shape[0], left:left + alpha.shape[1]] = True
+        places.append((top, left))
+    return places
+
+
+def _scene_ink(rng, background, alpha):
+    """A colour whose luminance differs by at least CONTRAST from that of the background behind the ink."""
+    behind = float(np.average(background @ _LUMINANCE, weights=alpha > MASK_INK))
+    darker, brighter = max(0, behind - CONTRAST), max(0, 1 - CONTRAST - behind)    # lengths of what is allowed
+    level = rng.uniform(0, darker + brighter)
+    level = level if level < darker else level - darker + behind + CONTRAST
+    tint = rng.normal(size=3)
+    tint -= tint @ _LUMINANCE                                            # changes the hue, not the luminance
+    room = np.where(tint > 0, 1 - level, level) / np.abs(tint)           # how far each channel may go
+    return (level + rng.uniform(0, 1) * room.min() * tint).astype(np.float32)
+
+
+def scenes(count, size=(48, 64), digits_per_scene=(1, 3), seed=0, train=True, *, gray=False, binary=False,
+           digit_sizes=(20, 32)):
+    """Digits pasted on pieces of real photographs, with exact masks and boxes: for segmentation and detection.
+
+    image = (1 − a) · background + a · ink,  a in [0, 1]: the digit's picture, ink: one colour for each digit
+
+    count: how many scenes.  size: (H, W) of each.  digits_per_scene: least and most, (0, 0) for bare backgrounds: those
+    are the same for the same seed whatever is pasted on them.  seed: fixes everything; other seeds, other scenes.
+    train: from the training part of `digits` and some photographs, or from the test part and others (`SCENE_PHOTOS`).
+    gray: one channel, the luminance.  binary: two classes, background and digit.  digit_sizes: least and most height
+    in pixels of a digit's whole picture; the ink fills about 0.7 of it.
+    Returns (images, masks, boxes, labels):
+    images float32 (count, 3 or 1, H, W) in [0, 1];  masks int64 (count, H, W): 1 + digit (or 1 for binary) where
+    a > 0.5, else 0;  boxes: for each scene int64 (n, 4) of (x1, y1, x2, y2), the bounds of the mask of each digit: it
+    lies in mask[y1:y2, x1:x2], x2 and y2 themselves are outside;  labels: for each scene int64 (n,) in 0 … 9.
+    No digit leaves the image, no two boxes overlap, and behind a digit's mask the mean luminance of the background
+    differs from that of the ink by at least 0.35.
+    Raises ValueError or TypeError for counts and sizes that are no ints in range, and ValueError when as many digits
+    as asked for find no room.
+    """
+    for name, pair, least in [("size", size, 1), ("digits_per_scene", digits_per_scene, 0),
+                              ("digit_sizes", digit_sizes, 8)]:
+        if np.shape(pair) != (2,) or not np.issubdtype(np.asarray(pair).dtype, np.integer) or min(pair) < least:
+            raise ValueError(f"scenes: {name} must be two ints ≥ {least}, got {pair!r}")
+        if name != "size" and pair[0] > pair[1]:
+            raise ValueError(f"scenes: {name} must be (least, most), got {pair!r}")
+    for name, value, least in [("count", count, 1), ("seed", seed, 0)]:
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise TypeError(f"scenes: {name} must be an int, got {value!r}")
+        if value < least:
+            raise ValueError(f"scenes: {name} must be at least {least}, got {value}")
+    size, train = tuple(map(int, size)), bool(train)
+    x, y = _digits()[0 if train else 1]
+    behind, before = (np.random.default_rng([seed, train, part]) for part in range(2))
+
+    images, masks, boxes, labels = [], np.zeros((count, *size), np.int64), [], []
+    for mask in masks:
+        image = _scene_background(behind, size, SCENE_PHOTOS[train])
+        digits_here = before.integers(digits_per_scene[0], digits_per_scene[1] + 1)
+        for _ in range(100):                                             # small scenes: other digits may fit
+            glyphs = _scene_glyphs(before, digits_here, x, y, digit_sizes)
+            places = _scene_places(before, glyphs, size)
+            if places is not None:
+                break
+        else:
+            raise ValueError(f"scenes: {digits_here} digits of digit_sizes {tuple(digit_sizes)} find no room in size "
+                             f"{size}")
+        found = []
+        for (alpha, label), (top, left) in zip(glyphs, places, strict=True):
+            window = np.s_[top:top + alpha.shape[0], left:left + alpha.shape[1]]
+            ink, a = _scene_ink(before, image[window], alpha), alpha[:, :, None]
+            image[window] = (1 - a) * image[window] + a * ink
+            mask[window][alpha > MASK_INK] = 1 if binary else label + 1
+            rows, columns = (np.flatnonzero((alpha > MASK_INK).any(axis)) for axis in (1, 0))
+            found.append((left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1))
+        images.append(image @ _LUMINANCE[:, None] if gray else image)
+        boxes.append(np.array(found, np.int64).reshape(-1, 4))
+        labels.append(np.array([label for _, label in glyphs], np.int64))
+    images = np.clip(np.stack(images).transpose(0, 3, 1, 2), 0, 1)
+    return np.ascontiguousarray(images, np.float32), masks, boxes, labels
 
 
 def mnist(root):

@@ -1,0 +1,350 @@
+"""The detector beside torchvision's FCOS: boxes, network, targets, loss; average precision beside brute force."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from same import assert_same_in_numpy, count_parameters, unsettle
+from torch import nn
+
+from cnnlib import data, training
+from cnnlib.architectures import (
+    FCOS,
+    PyramidBackbone,
+    box_iou,
+    detect,
+    detection_average_precision,
+    detection_loss,
+    encode_boxes,
+    fcos_resnet50_fpn,
+    generalized_iou,
+    grid_points,
+    load_torchvision_weights,
+    nms,
+    small_detector,
+    small_pyramid,
+)
+from cnnlib.blocks import ConvNormAct
+from cnnlib.testing import assert_close
+from cnnlib.torchvision_compat import import_torchvision
+
+torchvision = import_torchvision()
+
+
+def tiny(reach=2, in_channels=1):
+    backbone = PyramidBackbone(ConvNormAct(in_channels, 4, stride=2),
+                               [ConvNormAct(4, 5, stride=2), ConvNormAct(5, 6, stride=2)], (5, 6), 8, in_channels)
+    return FCOS(backbone, 3, (4, 8), reach=reach, convs=1, groups=2)
+
+
+one, good = torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([[0, 0, 4, 6], [2, 3, 9, 9]])
+
+BAD = [
+    (box_iou, ([[0, 0, 1, 1]], one), {}, r"box_iou: boxes must be a tensor \(n, 4\), got list"),
+    (box_iou, (one, torch.zeros(4)), {}, r"box_iou: others must be \(n, 4\), got shape \(4,\)"),
+    (box_iou, (one, torch.tensor([[0, 5, 3, 4]])), {}, r"x1 ≤ x2 and y1 ≤ y2, got \[0, 5, 3, 4\]"),
+    (generalized_iou, (one, torch.zeros(2, 4)), {}, r"one shape \(\*, 4\), got \(1, 4\) and \(2, 4\)"),
+    (nms, (good, torch.ones(3)), {}, r"nms: scores must be a tensor \(2,\), one for each box, got \(3,\)"),
+    (nms, (good, [1, 2]), {}, "nms: scores must be a tensor .* got list"),
+    (nms, (good, torch.ones(2), 1.5), {}, "nms: iou_threshold must be from 0 to 1, got 1.5"),
+    (FCOS, (nn.Identity(), 3, (4,)), {}, "FCOS: backbone must be a PyramidBackbone, got Identity"),
+    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 3}, "FCOS: channels must divide by groups"),
+    (FCOS, (tiny().backbone, 3, (4,)), {"groups": 2}, r"strides must be one number for each of 2 maps, got \(4,\)"),
+    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "reach": 0}, "FCOS: reach must be above 0, got 0"),
+    (fcos_resnet50_fpn, (0,), {}, "FCOS: num_classes must be at least 1, got 0"),
+    (small_detector, (-1,), {}, "FCOS: num_classes must be at least 1, got -1"),
+    (small_detector(), (torch.zeros(1, 3, 48, 64),), {}, r"input must be \(N, 1, H, W\)"),
+    (grid_points, (48, (4,)), {}, r"grid_points: size must be \(H, W\), got 48"),
+    (grid_points, ((0, 64), (4,)), {}, "grid_points: height must be at least 1, got 0"),
+    (grid_points, ((48, 64), (4.0,)), {}, r"grid_points: strides\[0\] must be an int, got 4.0"),
+    (encode_boxes, (nn.Identity(), (48, 64), [one], [torch.tensor([1])]), {}, "net must be an FCOS, got Identity"),
+    (encode_boxes, (tiny(), (48, 64), [one], []), {}, "for as many images, got 1 and 0"),
+    (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([1, 2])]), {}, r"labels must be \(1,\), one for each box"),
+    (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([3])]), {}, "labels must be from 0 to 2, got 3"),
+    (detection_loss, (tiny()(torch.zeros(1, 1, 16, 16)), torch.zeros(1, 7, 5)), {}, r"targets must be \(1, 20, 5\)"),
+    (detect, (tiny(), torch.zeros(1, 2, 16, 16)), {}, r"detect: input must be \(N, 1, H, W\)"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16), 2), {}, "detect: score_threshold must be from 0 to 1, got 2"),
+    (detection_average_precision, ([], [one], [torch.tensor([1])]), {}, "for as many images, got 0, 1 and 1"),
+    (detection_average_precision, ([], [], [], -1), {}, "iou_threshold must be from 0 to 1, got -1"),
+]
+
+
+def boxes_of(rng, n, size=(48, 64), least=2.0):
+    low = rng.uniform(0, 0.7, (n, 2)) * size[::-1]
+    return torch.tensor(np.concatenate([low, low + least + rng.uniform(0, 0.4, (n, 2)) * size[::-1]], 1)).float()
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+def test_iou_and_generalized_iou_are_torchvisions():
+    rng = np.random.default_rng(0)
+    a, b = boxes_of(rng, 30), boxes_of(rng, 20)
+    assert_close(box_iou(a, b), torchvision.ops.box_iou(a, b))
+    assert (box_iou(a, b) == 0).any() and (box_iou(a, b) > 0.3).any()
+    c = boxes_of(rng, 30)
+    assert_close(1 - generalized_iou(a, c), torchvision.ops.generalized_box_iou_loss(a, c))
+    assert box_iou(one, one[:, [0, 1, 0, 1]]).item() == 0                # no area, and no nan
+    assert box_iou(one[:0], a).shape == (0, 30)
+
+
+def test_iou_counts_pixels_of_masks():
+    rng = np.random.default_rng(1)
+    boxes = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in rng.integers(1, 9, (12, 4))])
+    masks = np.zeros((12, 20, 20), bool)
+    for mask, (x1, y1, x2, y2) in zip(masks, boxes.tolist(), strict=True):
+        mask[y1:y2, x1:x2] = True
+    want = [[(a & b).sum() / (a | b).sum() for b in masks] for a in masks]
+    assert_close(box_iou(boxes, boxes), np.float32(want))
+
+
+def test_nms_is_brute_force():
+    rng = np.random.default_rng(2)
+    for threshold in (0.1, 0.3, 0.6):
+        boxes = boxes_of(rng, 60)
+        scores = torch.tensor(rng.integers(0, 20, 60) / 20).float()      # many equal ones
+        left, want = sorted(range(60), key=lambda i: -scores[i].item()), []
+        while left:
+            best = left.pop(0)
+            want.append(best)
+            left = [i for i in left if torchvision.ops.box_iou(boxes[best:best + 1], boxes[i:i + 1]) <= threshold]
+        assert nms(boxes, scores, threshold).tolist() == want
+        assert 5 < len(want) < 60
+    assert nms(boxes[:0], scores[:0]).shape == (0,)
+    assert nms(boxes[[3, 3]], scores[[3, 3]], 1.0).tolist() == [0, 1]    # "above" the threshold
+
+
+# ---- network, targets and loss, beside torchvision's -----------------------------------------------------------------
+
+def test_fcos_resnet50_fpn_is_torchvisions():
+    theirs = torchvision.models.detection.fcos_resnet50_fpn(weights=None, weights_backbone=None)
+    ours = fcos_resnet50_fpn().eval()
+    assert count_parameters(ours) == count_parameters(theirs) == 32_322_720
+    for here, there in zip((ours.distances, ours.logits), (theirs.head.regression_head.bbox_reg,
+                                                           theirs.head.classification_head.cls_logits), strict=True):
+        assert here.weight.std().item() == pytest.approx(there.weight.std().item(), rel=0.05)
+    assert_close(ours.logits.bias, theirs.head.classification_head.cls_logits.bias)
+    unsettle(theirs).eval()
+    load_torchvision_weights(ours, theirs.state_dict())
+    x = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        got = ours(x)
+        want = theirs.head(list(theirs.backbone(x).values()))
+    for here, name in zip(got, ("cls_logits", "bbox_regression", "bbox_ctrness"), strict=True):
+        scale = want[name].abs().max()
+        assert want[name].std() > 1e-3
+        assert_close(here / scale, want[name] / scale)
+    assert len(grid_points((64, 96), ours.strides)[0]) == got[0].shape[1]
+
+
+def theirs_of(net, size, radius=1.5):
+    """torchvision's FCOS with our points as the middles of its anchors."""
+    points, stride = grid_points(size, net.strides)
+    anchors = torch.cat([points - stride[:, None] / 2, points + stride[:, None] / 2], 1)
+    counts = [int((stride == s).sum()) for s in net.strides]
+    fcos = torchvision.models.detection.fcos
+    model = fcos.FCOS.__new__(fcos.FCOS)
+    nn.Module.__init__(model)
+    model.head, model.center_sampling_radius = fcos.FCOSHead(32, 1, 3), radius
+    return model, anchors, counts
+
+
+@pytest.mark.parametrize("size", [(48, 64), (41, 75)])
+def test_targets_and_loss_are_torchvisions(size):
+    rng = np.random.default_rng(3)
+    torch.manual_seed(0)
+    net = tiny(reach=8)                                                  # torchvision's, as in the paper
+    boxes = [boxes_of(rng, 5, size), boxes_of(rng, 0, size), boxes_of(rng, 1, size), boxes_of(rng, 9, size)]
+    labels = [torch.tensor(rng.integers(0, 3, len(b))) for b in boxes]
+    targets = encode_boxes(net, size, boxes, labels)
+    points = len(grid_points(size, net.strides)[0])
+    outputs = [torch.randn(4, points, 3), torch.rand(4, points, 4) * 4, torch.randn(4, points, 1)]
+    for out in outputs:
+        out.requires_grad_()
+    model, anchors, counts = theirs_of(net, size)
+    want = sum(model.compute_loss([{"boxes": b, "labels": y} for b, y in zip(boxes, labels, strict=True)],
+                                  dict(zip(("cls_logits", "bbox_regression", "bbox_ctrness"), outputs, strict=True)),
+                                  [anchors] * 4, counts).values())
+    got = detection_loss(outputs, targets)
+    assert_close(got, want)
+    for here, there in zip(torch.autograd.grad(got, outputs), torch.autograd.grad(want, outputs), strict=True):
+        assert there.abs().max() > 1e-4
+        assert_close(here, there, 1e-6)
+    found = targets[..., 0] >= 0
+    assert 10 < found.sum() < 0.5 * found.numel()
+    coder = torchvision.models.detection._utils.BoxLinearCoder()
+    back = coder.decode(targets[..., 1:], anchors.expand(4, -1, -1))
+    for image, mine in enumerate(found):
+        for box, label in zip(back[image, mine], targets[image, mine, 0], strict=True):
+            near = (boxes[image] - box).abs().amax(1)
+            assert near.min() < 1e-4 and labels[image][near.argmin()] == label
+
+
+def test_maps_share_the_sizes():
+    """Point by point in plain words, for another reach than the paper's."""
+    rng = np.random.default_rng(5)
+    net, size = FCOS(small_pyramid(levels=3), 10, (4, 8, 16), reach=2, convs=1, groups=8), (70, 96)
+    boxes, labels = boxes_of(rng, 12, size), torch.arange(12) % 10
+    target = encode_boxes(net, size, [boxes], [labels], radius=1.2)[0]
+    seen = {4: 0, 8: 0, 16: 0}
+    for (x, y), stride, got in zip(*(t.tolist() for t in grid_points(size, net.strides)), target.tolist(), strict=True):
+        best = None
+        for (x1, y1, x2, y2), label in zip(boxes.tolist(), labels.tolist(), strict=True):
+            edges = x - x1, y - y1, x2 - x, y2 - y
+            near = max(abs(x - (x1 + x2) / 2), abs(y - (y1 + y2) / 2)) < 1.2 * stride
+            right_map = (stride == 4 or max(edges) > stride) and (stride == 16 or max(edges) <= 2 * stride)
+            area = (x2 - x1) * (y2 - y1)
+            if near and right_map and min(edges) > 0 and (best is None or area < best[0]):
+                best = area, label, edges
+        if best is None:
+            assert got == [-1, 0, 0, 0, 0]
+        else:
+            assert got == pytest.approx([best[1], *(edge / stride for edge in best[2])], abs=1e-5)
+            seen[int(stride)] += 1
+    assert min(seen.values()) >= 2
+
+
+def test_a_batch_without_objects_has_a_loss_and_a_gradient():
+    net = tiny()
+    targets = encode_boxes(net, (16, 24), [np.zeros((0, 4), np.int64)] * 2, [np.zeros(0, np.int64)] * 2)
+    loss = detection_loss(net(torch.randn(2, 1, 16, 24)), targets)
+    loss.backward()
+    assert loss > 0 and all(torch.isfinite(p.grad).all() for p in net.parameters())
+
+
+class InOneRow(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return torch.cat(self.net(x), 2)
+
+
+def test_the_twin_in_numpy():
+    torch.manual_seed(0)
+    net = tiny(in_channels=2)
+    assert_same_in_numpy(InOneRow(net), (2, 2, 13, 22))
+    assert net.float()(torch.zeros(1, 2, 13, 22))[0].shape == (1, 4 * 6 + 2 * 3, 3)
+
+
+# ---- from outputs to boxes -------------------------------------------------------------------------------------------
+
+class Answers(FCOS):
+    """A detector that gives the answers it is told."""
+
+    def forward(self, x):
+        return self.told
+
+
+def perfect(net, size, boxes, labels, logit=6.0):
+    """The answers that the targets ask for."""
+    net.__class__ = Answers
+    targets = encode_boxes(net, size, boxes, labels)
+    found = targets[..., 0] >= 0
+    one_hot = torch.nn.functional.one_hot(targets[..., 0].long() + 1, 4)[..., 1:].float()
+    net.told = logit * (2 * one_hot - 1), targets[..., 1:], torch.where(found, 3.0, -3.0)[..., None]
+    return net
+
+
+def test_detect_undoes_encode():
+    size = (48, 64)
+    boxes = [np.array([[3, 5, 15, 22], [30, 8, 44, 30], [50, 30, 64, 48]]), np.array([[10, 10, 21, 23]])]
+    labels = [np.array([2, 0, 2]), np.array([1])]
+    found = detect(perfect(tiny(), size, boxes, labels), torch.zeros(2, 1, *size))
+    for (got, scores, classes), want, label in zip(found, boxes, labels, strict=True):
+        assert (scores[:-1] >= scores[1:]).all()
+        order = [int((got - torch.as_tensor(box)).abs().sum(1).argmin()) for box in want]
+        assert sorted(order) == list(range(len(want))) == list(range(len(got)))
+        assert_close(got[order], np.float32(want), 1e-4)
+        assert classes[order].tolist() == label.tolist()
+        assert scores[0].item() == pytest.approx(math.sqrt(1 / (1 + math.exp(-6)) / (1 + math.exp(-3))), rel=1e-5)
+    assert detection_average_precision(found, boxes, labels) == 1
+    assert len(detect(perfect(tiny(), size, boxes, labels), torch.zeros(2, 1, *size), most=1)[0][0]) == 1
+    assert len(detect(perfect(tiny(), size, boxes, labels), torch.zeros(2, 1, *size), score_threshold=0.99)[0][0]) == 0
+
+
+def test_detect_cuts_at_the_border_and_keeps_classes_apart():
+    net, size = tiny(), (16, 24)
+    perfect(net, size, [np.zeros((0, 4))], [np.zeros(0, np.int64)])
+    logits, distances, centreness = net.told
+    logits[0, 9, :2], distances[0, 9], centreness[0, 9] = 5.0, torch.tensor([9.0, 1, 9, 0.5]), 5.0
+    boxes, scores, labels = detect(net, torch.zeros(1, 1, *size))[0]
+    assert boxes.tolist() == [[0, 2, 24, 8], [0, 2, 24, 8]] and sorted(labels.tolist()) == [0, 1]
+    net = tiny()
+    net.eval()
+    detect(net, torch.zeros(1, 1, *size))
+    assert not net.training and net.train() is net
+    detect(net, torch.zeros(1, 1, *size))
+    assert net.training
+
+
+# ---- average precision -----------------------------------------------------------------------------------------------
+
+def brute_force_ap(found, boxes, labels, threshold):
+    """The curve point by point: cut the list at every score, match afresh, and add up precision times new recall."""
+    result = []
+    for c in sorted({int(y) for given in labels for y in given}):
+        every = sorted(((float(s), i, k) for i, (_, scores, classes) in enumerate(found)
+                        for k, s in enumerate(scores) if classes[k] == c), reverse=True)
+        total = sum(int((np.asarray(y) == c).sum()) for y in labels)
+        area = recall_before = 0
+        for cut in range(1, len(every) + 1):
+            taken, right = set(), 0
+            for _, i, k in every[:cut]:
+                best, best_iou = None, 0
+                for j, box in enumerate(boxes[i]):
+                    if labels[i][j] != c or (i, j) in taken:
+                        continue
+                    overlap = torchvision.ops.box_iou(found[i][0][k:k + 1].float(), torch.as_tensor(box)[None].float())
+                    if overlap.item() > best_iou:
+                        best, best_iou = (i, j), overlap.item()
+                if best is not None and best_iou >= threshold:
+                    taken.add(best)
+                    right += 1
+            area += right / cut * (right / total - recall_before)
+            recall_before = right / total
+        result.append(area)
+    return float(np.mean(result))
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.75])
+def test_average_precision_is_brute_force(threshold):
+    rng = np.random.default_rng(4)
+    boxes = [boxes_of(rng, n, least=8) for n in (3, 0, 4, 2, 5)]
+    labels = [torch.tensor(rng.integers(0, 2, len(b))) for b in boxes]
+    found = []
+    for box, label in zip(boxes, labels, strict=True):
+        box, label = torch.cat([box, box, boxes_of(rng, 2)]), torch.cat([label, label, torch.tensor([0, 1])])
+        kept = torch.tensor(rng.permutation(len(box))[:len(box) - 2].copy())
+        moved = box[kept] + torch.tensor(rng.uniform(-2, 2, (len(kept), 4))).float()
+        found.append((moved, torch.tensor(rng.permutation(1000)[:len(kept)] / 1000), label[kept]))
+    got = detection_average_precision(found, boxes, labels, threshold)
+    assert got == pytest.approx(brute_force_ap(found, boxes, labels, threshold)) and 0.1 < got < 0.95
+
+
+def test_what_is_missed_and_what_is_found_twice_count():
+    box = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
+    scores, label = torch.tensor([0.9, 0.8]), torch.tensor([0, 0])
+    assert detection_average_precision([(box, scores, label)], [box], [label]) == 1
+    assert detection_average_precision([(box[:1], scores[:1], label[:1])], [box], [label]) == 0.5       # one missed
+    assert detection_average_precision([(box[[0, 0]], scores, label)], [box], [label]) == 0.5           # found twice
+    assert detection_average_precision([(box, scores, 1 - label)], [box], [label]) == 0                 # wrong class
+    assert detection_average_precision([(box[:0], scores[:0], label[:0])], [box], [label]) == 0
+    assert detection_average_precision([(box, scores, label)], [box], [torch.tensor([0, 1])]) == 0.5    # mean
+    assert math.isnan(detection_average_precision([(box, scores, label)], [box[:0]], [label[:0]]))
+
+
+def test_small_detector_learns():
+    torch.manual_seed(0)
+    net = small_detector()
+    x, _, boxes, labels = data.scenes(8, (32, 40), (1, 1), seed=0, gray=True)
+    history = training.fit(net, x, encode_boxes(net, (32, 40), boxes, labels), epochs=40, lr=1e-2, batch_size=8,
+                           loss=detection_loss)
+    assert history.loss.iloc[-1] < 0.6 * history.loss.iloc[0]
+    net.train()                                                          # few steps: the norms' averages lag behind
+    outputs = net(torch.as_tensor(x))
+    assert outputs[0].shape == (8, 8 * 10 + 4 * 5 + 2 * 3, 10)
+    sure = outputs[0].detach().sigmoid().amax(2)
+    objects = encode_boxes(net, (32, 40), boxes, labels)[..., 0] >= 0
+    assert sure[objects].mean() > 3 * sure[~objects].mean()
