@@ -11,8 +11,8 @@ import numpy as np
 from . import functional as F
 from .arguments import check_choice, per_axis
 from .autograd import Tensor, apply
+from .init import normal_, uniform_, xavier_uniform_
 from .module import Module, Parameter
-from .random import generator
 
 __all__ = [
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d",
@@ -240,7 +240,7 @@ class Embedding(Module):
             raise ValueError(f"Embedding: padding_idx must be from {-num_embeddings} to {num_embeddings - 1}, "
                              f"got {padding_idx}")
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        table = generator().normal(size=(num_embeddings, embedding_dim)).astype(dtype)
+        table = normal_(np.empty((num_embeddings, embedding_dim), dtype))
         if padding_idx is not None:
             table[padding_idx] = 0
         self.weight = Parameter(table)
@@ -487,9 +487,9 @@ class MultiheadAttention(Module):
         together = self.kdim == self.vdim == embed_dim
         shapes = {"in_proj_weight": (3 * embed_dim, embed_dim), "q_proj_weight": (embed_dim, embed_dim),
                   "k_proj_weight": (embed_dim, self.kdim), "v_proj_weight": (embed_dim, self.vdim)}
-        for name, shape in shapes.items():                               # ±√(6/(rows + columns)), Glorot & Bengio 2010
+        for name, shape in shapes.items():
             used = (name == "in_proj_weight") == together
-            self.register_parameter(name, Parameter(_even(shape, math.sqrt(6 / sum(shape)), dtype)) if used else None)
+            self.register_parameter(name, Parameter(xavier_uniform_(np.empty(shape, dtype))) if used else None)
         self.register_parameter("in_proj_bias", Parameter(np.zeros(3 * embed_dim, dtype)) if bias else None)
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype)
         if bias:
@@ -548,7 +548,7 @@ class MultiheadAttention(Module):
 
 def _even(shape, bound, dtype):
     """Random numbers from −bound to bound, all equally likely."""
-    return generator().uniform(-bound, bound, shape).astype(dtype)
+    return uniform_(np.empty(shape, dtype), -bound, bound)
 
 
 def _shape(name, normalized_shape):

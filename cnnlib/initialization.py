@@ -1,0 +1,95 @@
+"""First weights of a whole network, and what they do to the size of what flows through it."""
+
+import copy
+import math
+
+import pandas as pd
+import torch
+from torch import nn
+
+__all__ = ["activation_statistics", "fans", "initialize"]
+
+METHODS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
+
+
+def fans(weight):
+    """(fan_in, fan_out): how many numbers one output is made of, and into how many outputs one number goes.
+
+    fan_in = in · kernel size,  fan_out = out · kernel size      for a weight (out, in, *kernel)
+
+    As in torch, the fan_out of a grouped convolution counts the outputs of all groups.
+    Raises TypeError or ValueError for another weight.
+    """
+    if not isinstance(weight, torch.Tensor):
+        raise TypeError(f"fans: weight must be a tensor, got {type(weight).__name__}")
+    if weight.ndim < 2 or 0 in weight.shape:
+        raise ValueError(f"fans: weight must be (out, in, *kernel), none of them 0, got shape {tuple(weight.shape)}")
+    kernel = math.prod(weight.shape[2:])
+    return weight.shape[1] * kernel, weight.shape[0] * kernel
+
+
+@torch.no_grad()
+def initialize(net, method="he_normal", mode="fan_in", slope=0.0, generator=None):
+    """Draw the weights of all convolutions and linear layers anew, in place; their biases become 0.
+
+    Var w = 2 / (fan_in + fan_out)         "glorot_…", for activations that are linear around 0 (Glorot & Bengio 2010)
+    Var w = 2 / ((1 + slope²) · fan)       "he_…", for ReLU, which loses half; leaky ReLU has a slope (He et al. 2015)
+
+    method: these with "normal", or "uniform", even numbers from ±√(3 · Var w).  mode: "fan_in" keeps the size of He's
+    activations, "fan_out" that of the gradients.  Everything else stays as it is: norms, transposed convolutions (see
+    `icnr_` of `cnnlib.blocks`), parameters of attention.  → net.
+    Raises TypeError or ValueError naming the argument, also where there is no such layer.
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"initialize: net must be a torch.nn.Module, got {type(net).__name__}")
+    if method not in METHODS:
+        raise ValueError(f"initialize: method must be one of {', '.join(METHODS)}; got {method!r}")
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f'initialize: mode must be "fan_in" or "fan_out", got {mode!r}')
+    layers = [layer for layer in net.modules() if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))]
+    if not layers:
+        raise ValueError("initialize: net has no convolution and no linear layer")
+    for layer in layers:
+        fan_in, fan_out = fans(layer.weight)
+        if method.startswith("glorot"):
+            variance = 2 / (fan_in + fan_out)
+        else:
+            variance = 2 / ((1 + slope**2) * (fan_in if mode == "fan_in" else fan_out))
+        if method.endswith("normal"):
+            layer.weight.normal_(0, math.sqrt(variance), generator=generator)
+        else:
+            bound = math.sqrt(3 * variance)
+            layer.weight.uniform_(-bound, bound, generator=generator)
+        if layer.bias is not None:
+            layer.bias.zero_()
+    return net
+
+
+@torch.no_grad()
+def activation_statistics(net, x):
+    """How large what flows through a network is: a table with a row for each layer, in the order in which x meets them.
+
+    x: what net takes.  → pandas.DataFrame of the columns layer (its name in net), kind (its class), shape (of its
+    output), mean, variance (over all of it, divided by its number) and zeros (the share of exact 0, as behind ReLU).
+    Layers are the modules without modules in them that give one tensor; one used twice has two rows. The mode, train or
+    eval, is that of net; a copy of net runs, so that nothing of net changes, running statistics neither.
+    Raises TypeError for what is no network.
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"activation_statistics: net must be a torch.nn.Module, got {type(net).__name__}")
+    net, rows = copy.deepcopy(net), []
+
+    def note(name):
+        def hook(module, inputs, out):
+            if isinstance(out, torch.Tensor):
+                values = out.double()
+                rows.append({"layer": name, "kind": type(module).__name__, "shape": tuple(out.shape),
+                             "mean": values.mean().item(), "variance": values.var(correction=0).item(),
+                             "zeros": (values == 0).double().mean().item()})
+        return hook
+
+    for name, module in net.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(note(name))
+    net(x)
+    return pd.DataFrame(rows)
