@@ -15,9 +15,9 @@ import torch
 
 import cnnlib
 from cnnlib import data, figures, geometry, testing, training
-from cnnlib.blocks import DepthwiseSeparable, P4Conv2d, P4Lift
+from cnnlib.blocks import DepthwiseSeparable
 from cnnlib.grading import Question, check, sheet
-from cnnlib.scratch import autograd, groups, lenet, nn, random, signal
+from cnnlib.scratch import autograd, groups, lenet, nn, quantization, random, signal
 from cnnlib.summary import Summary
 
 x4, w4 = np.zeros((2, 3, 6, 5)), np.zeros((4, 3, 3, 2))
@@ -131,8 +131,9 @@ def test_assert_close_names_the_index_and_both_numbers():
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
     data.digits, data.DataUnavailable, figures.use_style, figures.annotate_values, figures.mark_window,
-    Question, P4Conv2d, P4Lift, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets, sheet.mark_namespace,
-    autograd.Node, autograd.no_grad, autograd.replacing, random.generator, nn.Identity, nn.Module, lenet.LeNet,
+    Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets, sheet.mark_namespace,
+    autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator, nn.Identity,
+    nn.Module, lenet.LeNet,
 }
 
 

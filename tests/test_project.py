@@ -113,8 +113,8 @@ def test_imports_run_one_way():
         "architectures": {"architectures", "blocks"},
         "grading": {"grading", "scratch", "blocks", "architectures", "figures"},
     }
-    alone = {"augmentation", "data", "geometry", "losses", "metrics", "quantization", "summary", "testing", "training",
-             "torchvision_compat"}
+    alone = {"augmentation", "data", "distillation", "geometry", "initialization", "losses", "metrics", "quantization",
+             "summary", "testing", "training", "torchvision_compat"}
     for path in ROOT.glob("cnnlib/**/*.py"):
         part = path.relative_to(ROOT / "cnnlib").parts[0]
         if part not in order:

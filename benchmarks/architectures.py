@@ -1,0 +1,107 @@
+"""The networks of the course side by side: how large they are, how fast, and what the small ones learn.
+
+python benchmarks/architectures.py [--seeds N] [--only NAME] [--skip-training]
+
+Full size: parameters and multiply-adds on the image size of the paper.
+Small: each classifier on the 4,000 + 1,000 real digits of `cnnlib.data.digits()`, over several seeds; segmentation and
+detection on digits pasted on photographs, `cnnlib.data.scenes`, tested on photographs that training never saw.
+Latency is that of one image, the median of interleaved rounds, beside LeNet's in the same run. Training time is the
+wall clock's, on as many threads as torch takes. A row whose worst seed lies below its floor is marked, and the program
+then ends with status 1.
+"""
+
+import os
+import statistics
+import sys
+import time
+from functools import partial
+from typing import Annotated
+
+os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
+
+import torch
+import torch.nn.functional as F
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cnnlib import architectures as nets
+from cnnlib import data, metrics
+from cnnlib.summary import summary
+from cnnlib.training import accuracy, fit, one_cycle, set_seed
+
+LARGE = [                                        # what, size of its image
+    (nets.lenet5, (1, 28, 28)), (nets.lenet5_1998, (1, 28, 28)),
+    (nets.alexnet, (3, 224, 224)), (nets.alexnet_two_towers, (3, 227, 227)), (nets.alexnet_ungrouped, (3, 227, 227)),
+    *((net, (3, 224, 224)) for net in (
+        nets.vgg11, nets.vgg13, nets.vgg16, nets.vgg19, nets.googlenet, nets.resnet18, nets.resnet34, nets.resnet50,
+        nets.resnet101, nets.preact_resnet18, nets.se_resnet50, nets.densenet121, nets.mobilenet_v1,
+        nets.mobilenet_v2)),
+    (nets.xception, (3, 299, 299)),
+    *((getattr(nets, f"efficientnet_b{i}"), (3, size, size))
+      for i, size in enumerate((224, 240, 260, 300, 380, 456, 528, 600))),
+    (nets.hrnet_w18, (3, 224, 224)), (nets.vit_b_16, (3, 224, 224)), (nets.UNet, (1, 572, 572)),
+    (nets.resnet50_fpn, (3, 224, 224)), (nets.fcos_resnet50_fpn, (3, 800, 800)),
+]
+# What, epochs, highest rate of the one-cycle schedule, batch size, augmentation, accuracy that no seed may fall below.
+CLASSIFIERS = [
+    (nets.small_lenet, 6, 5e-3, 64, None, 0.955),
+]
+# What, how it is made, steps of 16 scenes, highest rate, mean IoU or average precision that no seed may fall below.
+SCENES = [
+]
+SIZE = (48, 64)                                  # of a scene
+
+
+def large():
+    table = Table("network", "image", "parameters", "multiply-adds", "activations", title="full size")
+    for build, shape in LARGE:
+        with torch.device("meta"):
+            net = build()
+        sums = summary(net, shape)
+        table.add_row(build.__name__, " × ".join(map(str, shape)), f"{sums.parameters:,}",
+                      f"{sums.multiply_adds / 1e6:,.1f} M", f"{sums.memory / 2**20:,.1f} MiB")
+    return table
+
+
+def small(names, seeds):
+    """→ the table, and the names of those below their floor."""
+    (x, y), test = data.digits()
+    chosen = [row for row in CLASSIFIERS if not names or row[0].__name__ in names]
+    peer = nets.small_lenet()
+    table = Table("network", "parameters", "multiply-adds", "latency", "beside LeNet", "epochs", "seconds", "accuracy",
+                  "floor", title=f"28 × 28 digits, {seeds} seeds")
+    low = []
+    for build, epochs, lr, batch_size, augment, floor in chosen:
+        scores, seconds = [], []
+        for seed in range(seeds):
+            set_seed(seed)
+            net, start = build(), time.perf_counter()
+            fit(net, x, y, epochs, lr, batch_size, seed, schedule=one_cycle, augment=augment)
+            seconds.append(time.perf_counter() - start)
+            scores.append(accuracy(net, *test))
+        ours, theirs = latencies([net, peer], torch.as_tensor(x[:1]))
+        sums = summary(net, x.shape[1:])
+        table.add_row(build.__name__, f"{sums.parameters:,}", f"{sums.multiply_adds / 1e6:.2f} M",
+                      f"{ours * 1e3:.2f} ms", f"{ours / theirs:.1f}", str(epochs), f"{max(seconds):.0f}",
+                      spread(scores), f"{floor:.3f}{'  BELOW' * (min(scores) < floor)}")
+        low += [build.__name__] * (min(scores) < floor)
+    return table, low
+
+
+def spread(scores):
+    """The mean, and the least and the largest."""
+    return f"{statistics.mean(scores):.3f}  ({min(scores):.3f} … {max(scores):.3f})"
+
+
+@torch.no_grad()
+def latencies(networks, x, rounds=30):
+    """Median seconds of each network on x, in turns."""
+    times = [[] for _ in networks]
+    for _ in range(rounds):
+        for net, took in zip(networks, times, strict=True):
+            net.eval()
+            start = time.perf_counter()
+            net(x)
+            took.append(time.perf_counter() - start)
+    return [statistics.median(took) for took in times]
