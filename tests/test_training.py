@@ -155,8 +155,8 @@ def test_schedules_move_at_every_step_and_end_low():
     t = np.arange(27)
     assert_close(cosine, np.concatenate([[0.1, 0.2, 0.3], 0.3 * (1 + np.cos(np.pi * t / 27)) / 2]))
     assert rates(functools.partial(warmup_cosine, warmup=0))[0] == 0.3
-    assert len(rates(one_cycle, accumulate=2)) == 20                                     # steps, not batches
-    assert rates(one_cycle, accumulate=2).max() == pytest.approx(0.3)
+    fewer = rates(one_cycle, accumulate=2)                                               # steps, not batches
+    assert len(fewer) == 20 and fewer.argmax() == 5 and fewer[-1] == pytest.approx(0.3 / 25 / 1e4)
     steps = rates(lambda optimizer, steps: torch.optim.lr_scheduler.StepLR(optimizer, steps // 3, 0.1))
     assert_close(steps, np.repeat([0.3, 0.03, 0.003], 10))
 
@@ -190,16 +190,25 @@ def test_augment_gets_each_batch_and_a_generator_of_the_seed():
     ours, plain = small(), small()
     first = fit(ours, x, y, 2, batch_size=8, seed=3, augment=augment)
     assert [len(images) for images, _, _ in seen] == [8, 8, 6] * 2
-    order = torch.cat([images for images, _, _ in seen[:3]])
-    plan = torch.randperm(22, generator=torch.Generator().manual_seed(3))
-    assert_close(order, x[plan])                                        # the order is the one without augmentation
-    assert torch.equal(torch.cat([targets for _, targets, _ in seen[:3]]), y[plan])
+    generator = torch.Generator().manual_seed(3)
+    plan = torch.cat([torch.randperm(22, generator=generator) for _ in range(2)])       # as without augmentation
+    assert torch.equal(torch.cat([images for images, _, _ in seen]), x[plan])
+    assert torch.equal(torch.cat([targets for _, targets, _ in seen]), y[plan])
     images, targets, noise = seen[0]
     with torch.no_grad():
         assert first.loss[0] == pytest.approx(F.cross_entropy(plain(images + noise), targets).item())
     assert not torch.equal(seen[0][2], seen[1][2]) and not torch.equal(seen[0][2], seen[3][2])
     assert first.equals(fit(small(), x, y, 2, batch_size=8, seed=3, augment=augment))
     assert torch.equal(seen[0][2], seen[6][2])
+    fit(small(), x, y, 1, batch_size=8, seed=4, augment=augment)
+    assert not torch.equal(seen[0][2], seen[12][2])                     # another seed, other noise
+
+
+def test_augment_may_change_the_targets():
+    (x, y), changed, told = small_data(), small(), small()
+    fit(changed, x, y, 2, augment=lambda images, targets, generator: (-images, (targets + 1) % 3))
+    fit(told, -x, (y + 1) % 3, 2)
+    assert_same_weights(changed, told, 0)
 
 
 def test_validation_is_measured_in_eval_mode_after_each_epoch():

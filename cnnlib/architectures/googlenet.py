@@ -27,7 +27,8 @@ class GoogLeNet(nn.Module):
     paper pools 5×5 with stride 3; dropout before the last layer is 0.2, not 0.4.  torchvision's transform_input, which
     adapts images to weights trained elsewhere, is False and left out.
 
-    kernel_size, stride: of the first convolution.  thinner: 1, 2, 4 or 8, which divides the channels of all others.
+    kernel_size, stride: of the first convolution.  thinner: 1, 2, 4 or 8, which divides all channels
+    but those inside the auxiliary classifiers.
     H and W must be at least 7·stride + 1, which is 15.  The sizes in the comments are those of 224×224.
     Raises ValueError or TypeError for sizes that are no ints ≥ 1, an even kernel_size, another thinner, smaller images.
     """

@@ -22,8 +22,9 @@ class VGG(nn.Module):
                  grid=7, hidden=4096):
         super().__init__()
         check_positive("VGG", num_classes=num_classes, in_channels=in_channels, grid=grid, hidden=hidden)
-        if not isinstance(depths, (tuple, list)):
-            raise TypeError(f"VGG: depths must be a tuple of ints, one for each stage; got {depths!r}")
+        for name, values in {"depths": depths, "widths": widths}.items():
+            if not isinstance(values, (tuple, list)):
+                raise TypeError(f"VGG: {name} must be a tuple of ints, one for each stage; got {values!r}")
         if len(depths) != len(widths):
             raise ValueError(f"VGG: depths and widths must be equally many, got {depths} and {widths}")
         self.in_channels, self.least = in_channels, (2 ** len(depths),) * 2

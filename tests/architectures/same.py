@@ -36,8 +36,9 @@ def assert_same_as_torchvision(ours, theirs, shape, seed=0):
     shapes = [[tuple(tensor.shape) for tensor in net.state_dict().values()] for net in (ours, theirs)]
     assert shapes[0] == shapes[1]
     names = load_torchvision_weights(ours, theirs.state_dict())
+    copied, given = ours.state_dict(), theirs.state_dict()
     for here, there in names.items():
-        assert torch.equal(ours.state_dict()[here], theirs.state_dict()[there])
+        assert torch.equal(copied[here], given[there])
     x = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         got, want = ours.eval()(x), theirs(x)

@@ -13,7 +13,6 @@ from cnnlib.architectures import (
     ResNet,
     cifar_resnet,
     imagenet_stem,
-    load_torchvision_weights,
     preact_resnet18,
     preact_resnet34,
     preact_resnet50,
@@ -63,23 +62,11 @@ def test_tensors_are_those_of_torchvision(name):
     assert f"{count_parameters(theirs):,} parameters" in getattr(architectures, name).__doc__
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101"])
 def test_equal_to_torchvision(name):
     torch.manual_seed(0)
     ours, theirs = getattr(architectures, name)(10), getattr(models, name)(weights=None, num_classes=10)
     assert_same_as_torchvision(ours, theirs, (2, 3, 65, 97))
-
-
-@pytest.mark.parametrize("name", ["resnet34", "resnet101"])
-def test_the_deeper_ones_give_the_same_outputs(name):
-    torch.manual_seed(0)
-    ours = getattr(architectures, name)(10).eval()
-    theirs = unsettle(getattr(models, name)(weights=None, num_classes=10)).eval()
-    load_torchvision_weights(ours, theirs.state_dict())
-    x = torch.randn(1, 3, 33, 47)
-    with torch.no_grad():
-        out, want = ours(x), theirs(x)
-    assert_close(out / want.abs().max(), want / want.abs().max(), 1e-5)
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("se_resnet50", 28_088_024),       # published

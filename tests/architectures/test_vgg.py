@@ -22,6 +22,7 @@ BAD = [
     (VGG, ((1, 0),), {"widths": (4, 6)}, "VGG: depths must be at least 1, got 0"),
     (VGG, ((1, 1),), {"widths": (4, 6.0)}, "VGG: widths must be an int, got 6.0"),
     (VGG, (2,), {}, "VGG: depths must be a tuple of ints, one for each stage; got 2"),
+    (VGG, ((2,),), {"widths": 16}, "VGG: widths must be a tuple of ints, one for each stage; got 16"),
     (VGG, ((1,),), {"widths": (4,), "grid": 0}, "VGG: grid must be at least 1, got 0"),
     (small_vgg, (10, 0), {}, "VGG: in_channels must be at least 1, got 0"),
     (small_vgg(), (torch.zeros(2, 3, 28, 28),), {}, r"VGG: input must be \(N, 1, H, W\), got shape \(2, 3, 28, 28\)"),

@@ -95,6 +95,21 @@ def test_the_error_is_at_most_half_a_step(x, bits, symmetric, per_channel, singl
     np.testing.assert_array_equal(got, back.astype(x.dtype))
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_the_bound_holds_at_the_edges(symmetric):
+    least = np.finfo(np.float64).smallest_subnormal
+    for x in (np.array([least, 0, -3 * least]), np.array([-5 * least]), np.array([1e307, -1e307])):
+        for bits in (2, 8, 16):
+            q, scale, zero_point = quantize(x, bits, None, symmetric)
+            assert np.all(np.abs(x - dequantize(q, scale, zero_point)) <= scale / 2 * (1 + 1e-9))
+    x = np.random.default_rng(0).normal(size=3000).astype(np.float32)    # 2^16 steps are close to what float32 can tell
+    q, scale, zero_point = quantize(x, 16, None, symmetric)
+    assert np.all(np.abs(x - dequantize(q, scale, zero_point)) <= scale / 2 * (1 + 1e-9))
+    rows = np.array([[0.0, 0], [1, 2]])
+    assert quantization_scale(rows[0], 8, None, symmetric)[0] == 1       # all zeros
+    assert quantization_scale(rows, 8, 0, symmetric)[0][0] == 1 > quantization_scale(rows, 8, 0, symmetric)[0][1]
+
+
 @given(x=arrays(np.float64, array_shapes(max_dims=2), elements=st.floats(-10, 10)), bits=st.integers(2, 16),
        symmetric=st.booleans())
 @settings(max_examples=100, deadline=None)
