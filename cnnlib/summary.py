@@ -26,7 +26,7 @@ def summary(net, input_shape):
     receptive field: the longest stretch of the input, along each axis, that one output may depend on; it may reach
     beyond the image. "whole": attention, global pooling and dense layers see all. The statistics of a normalisation
     are not counted, and windows of attention count as whole.
-    memory: bytes of the layer's outputs in the dtype of the network.
+    memory: bytes of what the layer computes, in the dtype of the network; what works in place adds none.
     Raises TypeError or ValueError for what is no network or no shape; what the network raises for that shape is passed
     on.
     """
@@ -530,6 +530,13 @@ def _sliced(axis, arguments, source, output, place):
     return replace(axis, first=axis.first[some], last=axis.last[some], jump=axis.jump * step)
 
 
+def _indexed(axis, arguments, source, output, place):
+    """x[:, numbers]: an axis stays where one other is picked from by a list of numbers."""
+    picked = [dim for dim, numbers in enumerate(arguments.indices) if numbers is not None]
+    alone = len(picked) == 1 and arguments.indices[picked[0]].ndim == 1
+    return axis if alone and picked[0] not in axis.dims else WHOLE
+
+
 def _split(axis, arguments, source, output, place):
     dim = arguments.dim % source.ndim
     return axis.blurred({dim}) if dim in axis.dims else axis
@@ -561,7 +568,7 @@ RULES = {
     "permute": _moved(lambda arguments, ndim: [dim % ndim for dim in arguments.dims]),
     "transpose": _moved(_swap), "t": _moved(_swap), "expand": _expanded, "select": _selected, "slice": _sliced,
     "split": _split, "split_with_sizes": _split, "roll": _turned, "flip": _turned,
-    "grid_sampler_2d": _everywhere, "index": _everywhere, "gather": _everywhere, "unbind": _selected,
+    "grid_sampler_2d": _everywhere, "index": _indexed, "gather": _everywhere, "unbind": _selected,
     **dict.fromkeys(("clone", "alias", "detach", "native_layer_norm", "native_group_norm", "native_batch_norm",
                      "copy"), _same),
 }

@@ -86,7 +86,7 @@ def test_confusion_matrix_is_sklearns(pairs):
 
 @given(pairs=pairs_of(4), average=st.sampled_from(AVERAGES[1:]), zero_division=st.sampled_from([0, 1, np.nan]),
        labels=st.sampled_from([None, [0, 1, 2, 3], [2, 1], [3], [5, 0]]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_scores_of_classes_are_sklearns(pairs, average, zero_division, labels):
     y_true, y_pred = np.array(pairs).T
     for ours, theirs in PAIRS:
@@ -94,6 +94,19 @@ def test_scores_of_classes_are_sklearns(pairs, average, zero_division, labels):
             continue                                                     # theirs takes 0 and 1 only
         same(ours(y_true, y_pred, average, labels, zero_division),
              quiet(theirs, y_true, y_pred, average=average, labels=labels, zero_division=zero_division))
+
+
+@pytest.mark.parametrize("average", AVERAGES[1:])
+def test_every_average_is_sklearns(average):
+    """The same with nothing left to chance: each average meets each set of labels and each 0/0."""
+    rng = np.random.default_rng(0)
+    for y_true, y_pred in rng.integers(4, size=(2, 2, 9)).tolist() + [([0, 0, 1], [0, 2, 1]), ([3, 3], [1, 1])]:
+        for labels in (None, [0, 1, 2, 3], [2, 1], [5, 0]):
+            for zero_division in (0, 1, np.nan):
+                for ours, theirs in PAIRS:
+                    if theirs is not sklearn.metrics.jaccard_score or not np.isnan(zero_division):
+                        same(ours(y_true, y_pred, average, labels, zero_division),
+                             quiet(theirs, y_true, y_pred, average=average, labels=labels, zero_division=zero_division))
 
 
 @given(pairs=pairs_of(2), zero_division=st.sampled_from([0, 1, np.nan]))

@@ -5,7 +5,9 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from cnnlib import architectures
 from cnnlib.summary import Summary, summary
 from cnnlib.torchvision_compat import import_torchvision
 
@@ -30,6 +32,29 @@ def test_parameters_and_multiply_adds_are_those_that_torchvision_publishes(name)
     table = summary(net, (3, 224, 224))
     assert table.parameters == meta["num_params"]
     assert abs(table.multiply_adds / 1e9 - meta["_ops"]) <= 0.0005001
+
+
+OURS = [("lenet5_1998", (1, 28, 28)), ("alexnet_two_towers", (3, 227, 227)), ("UNet", (1, 188, 204)),
+        ("xception", (3, 99, 101)), ("small_vit", (1, 28, 28)), ("fcos_resnet50_fpn", (3, 130, 97)),
+        *((name, (3, 97, 66)) for name in ("vgg19", "googlenet", "resnet101", "se_resnet50", "densenet121",
+                                           "mobilenet_v1", "efficientnet_b7", "hrnet_w18"))]
+
+
+@pytest.mark.parametrize(("name", "shape"), OURS)
+def test_multiply_adds_are_those_that_torch_counts(name, shape):
+    with torch.device("meta"):
+        net = getattr(architectures, name)().eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            net(torch.empty(1, *shape))
+    table = summary(net, shape)
+    assert 2 * table.multiply_adds == counter.get_total_flops() > 0
+    assert table.parameters == sum(p.numel() for p in net.parameters())
+
+
+def test_what_picks_channels_keeps_the_receptive_field():
+    table = summary(architectures.lenet5_1998(), (1, 28, 28)).table.set_index("layer")
+    sizes = [table.loc[f"layers.{layer}", "receptive_field"] for layer in ("C1", "S2", "C5")]
+    assert [size if isinstance(size, tuple) else size.iloc[-1] for size in sizes] == [(5, 5), (6, 6), (32, 32)]
 
 
 class Branches(nn.Module):
