@@ -6,7 +6,7 @@ CLASS := _build/class
 SUBMISSIONS ?= $(CLASS)
 OUT ?= $(SUBMISSIONS:/=)-grades
 
-.PHONY: help book serve lab exercises grade test tools test-nbgrader bench bench-grading lock clean
+.PHONY: help book serve lab exercises grade test tools test-nbgrader bench bench-architectures bench-grading lock clean
 
 help:
 	@echo "make book        build the book (open _build/html/index.html)"
@@ -16,6 +16,7 @@ help:
 	@echo "make exercises   write the exercise sheets from the solutions"
 	@echo "make serve       serve the built book on this machine"
 	@echo "make bench       time the NumPy code against PyTorch; make bench-grading: the grader against nbgrader"
+	@echo "make bench-architectures   size, speed and accuracy of every network of the course (half an hour)"
 	@echo "make lock        freeze what requirements.txt installs into constraints.txt"
 	@echo "make clean       remove what make book made"
 
@@ -62,6 +63,9 @@ test: book tools _build/nbgrader/.installed
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/scratch.py
+
+bench-architectures: $(STAMP)
+	$(BIN)/python benchmarks/architectures.py
 
 bench-grading: _build/nbgrader/.installed
 	$(BIN)/python benchmarks/grading.py
