@@ -53,11 +53,11 @@ def moves(images, targets, generator):
 
 # What, epochs, highest rate of the one-cycle schedule, batch size, augmentation, accuracy that no seed may fall below.
 CLASSIFIERS = [
-    (nets.small_lenet, 6, 5e-3, 64, None, 0.955),
-    (nets.lenet5_1998, 10, 5e-3, 64, None, 0.93),
-    (nets.small_alexnet, 6, 3e-3, 64, None, 0.95),
-    (nets.small_vgg, 4, 5e-3, 64, None, 0.955),
-    (nets.small_googlenet, 4, 1e-2, 64, None, 0.955),
+    (nets.small_lenet, 5, 5e-3, 32, None, 0.955),
+    (nets.lenet5_1998, 6, 2e-3, 32, None, 0.94),
+    (nets.small_alexnet, 6, 3e-3, 32, None, 0.955),
+    (nets.small_vgg, 3, 5e-3, 32, None, 0.95),
+    (nets.small_googlenet, 4, 1e-2, 32, None, 0.95),
     (nets.small_resnet, 4, 1e-2, 64, None, 0.955),
     (nets.small_preact_resnet, 4, 1e-2, 64, None, 0.955),
     (nets.small_se_resnet, 4, 1e-2, 64, None, 0.95),

@@ -230,17 +230,17 @@ def test_vgg16_is_as_published():
 
 
 def test_receptive_field_reads_layers_as_it_reads_tuples():
-    layers = [nn.Conv2d(3, 4, (3, 5), (1, 2), (1, 2)), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1),
+    layers = [nn.Conv2d(3, 4, (3, 5), (1, 2), (1, 2)), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1, (1, 2)),
               nn.Sequential(nn.Conv2d(4, 4, 3, dilation=(2, 1)), nn.Dropout2d()), nn.AvgPool2d((2, 3)),
               nn.LPPool2d(2, 2)]
-    stack = [((3, 5), (1, 2), (1, 2)), (3, 2, 1), (3, 1, 0, (2, 1)), ((2, 3), (2, 3)), (2, 2)]
+    stack = [((3, 5), (1, 2), (1, 2)), (3, 2, 1, (1, 2)), (3, 1, 0, (2, 1)), ((2, 3), (2, 3)), (2, 2)]
     theirs, ours = receptive_field(stack, (40, 90)), receptive_field(nn.Sequential(*layers), (40, 90))
     assert ours.drop(columns="layer").equals(theirs.drop(columns="layer"))
     assert ours.layer.tolist() == ["input", "Conv2d", "MaxPool2d", "Conv2d", "AvgPool2d", "LPPool2d"]
     out = nn.Sequential(*layers)(torch.zeros(1, 3, 40, 90))
     assert ours.output_size.iloc[-1] == tuple(out.shape[2:])
     rows = receptive_field([(3, 1, 1), (3, 2, 1), (3, 1, 0, 2), (2, 2), (2, 2)])
-    columns = receptive_field([(5, 2, 2), (3, 2, 1), (3, 1, 0, 1), (3, 3), (2, 2)])
+    columns = receptive_field([(5, 2, 2), (3, 2, 1, 2), (3, 1, 0, 1), (3, 3), (2, 2)])
     for name in ("receptive_field", "jump", "start"):
         assert ours[name].tolist() == list(zip(rows[name], columns[name], strict=True))
 

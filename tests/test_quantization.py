@@ -140,17 +140,28 @@ def test_the_calibrated_range_clips_what_is_beyond():
 
 def test_a_layer_called_twice_is_calibrated_over_both_calls():
     class Twice(nn.Module):
-        def __init__(self):
+        def __init__(self, weight):
             super().__init__()
             self.layer = nn.Linear(1, 1, bias=False)
-            self.layer.weight.data.fill_(3.0)
+            self.layer.weight.data.fill_(weight)
 
         def forward(self, x):
             return self.layer(self.layer(x))
 
-    small = quantize_activations(Twice(), torch.tensor([[1.0], [-0.5]]), 16)
-    assert_close(small(torch.tensor([[1.0]])), torch.tensor([[9.0]]), 1e-3)
-    assert_close(small(torch.tensor([[-4.0]])), torch.tensor([[-4.5]]), 1e-3)                # −1.5 was the least
+    for weight in (3.0, -0.5):                                       # the second call ranges further, or the first
+        small = quantize_activations(Twice(weight), torch.tensor([[2.0], [-1.0]]), 16)
+        low, high = min(-1.0, -weight, 2 * weight), max(2.0, -weight, 2 * weight)
+        for x in (2.0, 0.5, -1.0, -4.0, 9.0):
+            clipped = min(max(x, low), high)
+            want = min(max(clipped * weight, low), high) * weight
+            assert_close(small(torch.tensor([[x]])), torch.tensor([[want]]), 1e-3)
+
+
+def test_it_is_calibrated_in_use_whatever_the_mode():
+    torch.manual_seed(0)
+    net, x = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 2)), 1 + torch.randn(9, 3)
+    want = quantize_activations(net.eval(), x)(x)
+    assert torch.equal(quantize_activations(net.train(), x).eval()(x), want)
 
 
 def test_the_copy_leaves_mode_and_statistics_alone_and_can_be_copied():
