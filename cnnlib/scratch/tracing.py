@@ -677,6 +677,6 @@ def _apart(size, window, shift):
 TORCHVISION = {"_get_relative_position_bias": _relative_position_bias, "_patch_merging_pad": _patch_merging_pad,
                "shifted_window_attention": _shifted_window_attention, "stochastic_depth": _stochastic_depth}
 
-# ---- the functions that `cnnlib.blocks` keeps in one piece, with torch.fx.wrap ----------------------------------------
+# ---- the functions that `cnnlib.blocks` keeps in one piece, with torch.fx.wrap ---------------------------------------
 
 BLOCKS = {"deform_conv2d": functools.partial(apply, deform_conv2d)}

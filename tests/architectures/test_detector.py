@@ -268,9 +268,11 @@ def test_detect_cuts_at_the_border_and_keeps_classes_apart():
     net, size = tiny(), (16, 24)
     perfect(net, size, [np.zeros((0, 4))], [np.zeros(0, np.int64)])
     logits, distances, centreness = net.told
-    logits[0, 9, :2], distances[0, 9], centreness[0, 9] = 5.0, torch.tensor([9.0, 1, 9, 0.5]), 5.0
+    logits[0, 9], distances[0, 9], centreness[0, 9] = torch.tensor([2.0, 5, -9]), torch.tensor([9.0, 1, 9, 0.5]), 5.0
     boxes, scores, labels = detect(net, torch.zeros(1, 1, *size))[0]
-    assert boxes.tolist() == [[0, 2, 24, 8], [0, 2, 24, 8]] and sorted(labels.tolist()) == [0, 1]
+    assert boxes.tolist() == [[0, 2, 24, 8], [0, 2, 24, 8]] and labels.tolist() == [1, 0]      # the best first
+    assert scores[0] > scores[1]
+    assert detect(net, torch.zeros(1, 1, *size), most=1)[0][2].tolist() == [1]
     net = tiny()
     net.eval()
     detect(net, torch.zeros(1, 1, *size))
