@@ -132,7 +132,7 @@ def test_training_and_test_scenes_share_no_photograph_and_no_digit(monkeypatch):
     monkeypatch.setattr(data, "_digits", lambda: ((full["train"], np.full(50, 3)), (full["test"], np.full(50, 8))))
     for train, digit in [(True, 3), (False, 8)]:
         read.clear()
-        _, _, _, labels = scenes(80, SIZE, seed=0, train=train)
+        _, _, _, labels = scenes(80, SIZE, (1, 1), seed=0, train=train)
         assert set(np.concatenate(labels)) == {digit}
         assert set(read) == set(data.SCENE_PHOTOS[train])
 

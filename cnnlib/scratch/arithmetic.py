@@ -12,13 +12,13 @@ from .arguments import axes_of, check_float, check_grad_output, is_int
 
 __all__ = [
     "abs", "abs_backward", "add", "add_backward", "amax", "amax_backward", "amin", "amin_backward", "cast",
-    "cast_backward", "cat", "cat_backward", "clamp", "clamp_backward", "div", "div_backward", "exp", "exp_backward",
-    "expand", "expand_backward", "flip", "flip_backward", "index", "index_backward", "log", "log_backward", "matmul",
-    "matmul_backward", "maximum", "maximum_backward", "mean", "mean_backward", "minimum", "minimum_backward", "mul",
-    "mul_backward", "neg", "neg_backward", "permute", "permute_backward", "pow", "pow_backward", "reshape",
-    "reshape_backward", "roll", "roll_backward", "sqrt", "sqrt_backward", "stack", "stack_backward", "sub",
-    "sub_backward", "sum", "sum_backward", "sum_to_shape", "transpose", "transpose_backward", "var", "var_backward",
-    "where", "where_backward",
+    "cast_backward", "cat", "cat_backward", "clamp", "clamp_backward", "cos", "cos_backward", "div", "div_backward",
+    "exp", "exp_backward", "expand", "expand_backward", "flip", "flip_backward", "index", "index_backward", "log",
+    "log_backward", "matmul", "matmul_backward", "maximum", "maximum_backward", "mean", "mean_backward", "minimum",
+    "minimum_backward", "mul", "mul_backward", "neg", "neg_backward", "permute", "permute_backward", "pow",
+    "pow_backward", "reshape", "reshape_backward", "roll", "roll_backward", "sin", "sin_backward", "sqrt",
+    "sqrt_backward", "stack", "stack_backward", "sub", "sub_backward", "sum", "sum_backward", "sum_to_shape",
+    "transpose", "transpose_backward", "var", "var_backward", "where", "where_backward",
 ]
 
 NUMBERS = "?" + np.typecodes["AllInteger"] + "fd"                        # bool, integers, float32, float64
@@ -260,6 +260,36 @@ def sqrt_backward(grad_output, input, *, memory=None):
     """dx = dy / (2√x)."""
     grad_output = check_grad_output("sqrt_backward", grad_output, np.shape(input), input.dtype)
     return (grad_output / (2 * (memory["out"] if memory else sqrt(input))),)
+
+
+def sin(input):
+    """out = sin x.
+
+    input: (*)  →  (*).  Raises TypeError for other dtypes than float32 and float64.  Source: `torch.sin`.
+    """
+    input, = check_float("sin", input=input)
+    return np.sin(input)
+
+
+def sin_backward(grad_output, input):
+    """dx = dy · cos x."""
+    grad_output = check_grad_output("sin_backward", grad_output, np.shape(input), input.dtype)
+    return (grad_output * np.cos(input),)
+
+
+def cos(input):
+    """out = cos x.
+
+    input: (*)  →  (*).  Raises TypeError for other dtypes than float32 and float64.  Source: `torch.cos`.
+    """
+    input, = check_float("cos", input=input)
+    return np.cos(input)
+
+
+def cos_backward(grad_output, input):
+    """dx = −dy · sin x."""
+    grad_output = check_grad_output("cos_backward", grad_output, np.shape(input), input.dtype)
+    return (-grad_output * np.sin(input),)
 
 
 def abs(input):

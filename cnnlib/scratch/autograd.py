@@ -250,6 +250,8 @@ class Tensor:
     def exp(self): return apply(arithmetic.exp, self)
     def log(self): return apply(arithmetic.log, self)
     def sqrt(self): return apply(arithmetic.sqrt, self)
+    def sin(self): return apply(arithmetic.sin, self)
+    def cos(self): return apply(arithmetic.cos, self)
     def abs(self): return apply(arithmetic.abs, self)
     def pow(self, exponent): return self ** exponent
     def clamp(self, min=None, max=None): return apply(arithmetic.clamp, self, min=min, max=max)

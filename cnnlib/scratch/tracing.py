@@ -577,9 +577,9 @@ def _assert(condition, message=""):
 # torch.NAME(x, …) and x.NAME(…), also with an underscore behind: nothing is done in place, but see `_follow_changes`
 OPERATIONS = {
     **{name: getattr(Tensor, name) for name in """
-        abs amax amin argmax argmin chunk clamp clip contiguous cpu detach dim double exp expand flatten float item log
-        masked_fill matmul mean numel pow relu repeat roll sigmoid size split sqrt squeeze sum tanh transpose unflatten
-        unsqueeze view
+        abs amax amin argmax argmin chunk clamp clip contiguous cos cpu detach dim double exp expand flatten float item
+        log masked_fill matmul mean numel pow relu repeat roll sigmoid sin size split sqrt squeeze sum tanh transpose
+        unflatten unsqueeze view
     """.split()},
     **{name: getattr(operator, name) for name in ("eq", "ge", "gt", "le", "lt", "mul", "ne", "neg")},
     **{name: _functional(name) for name in ("log_softmax", "softmax")},

@@ -98,6 +98,14 @@ def test_the_twin_in_numpy(net):
     assert_same_in_numpy(net, (2, 2, 8, 12) if net.padded else (1, 2, 44, 48))
 
 
+def test_a_norm_follows_every_3x3_convolution_and_takes_its_bias():
+    layers = [m for m in small_unet().modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
+    assert len(layers) == 2 * 14 + 1                                     # 4 down, 3 up, two convolutions each
+    for conv, norm in zip(layers[:-1:2], layers[1::2], strict=True):
+        assert conv.kernel_size == (3, 3) and conv.bias is None
+        assert isinstance(norm, nn.BatchNorm2d) and norm.num_features == conv.out_channels
+
+
 def test_small_unet_learns_where_digits_are():
     torch.manual_seed(0)
     x, masks, _, _ = data.scenes(8, (24, 32), (1, 1), seed=0, gray=True, binary=True)

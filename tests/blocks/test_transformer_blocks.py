@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlib.blocks import PatchEmbedding, TimeEmbedding, TransformerBlock
+from cnnlib.scratch import Tensor, from_torch
 from cnnlib.testing import assert_close
 from cnnlib.torchvision_compat import import_torchvision
 
@@ -128,6 +129,7 @@ def test_the_network_behind_the_waves():
     hidden = block.wave(t) @ first.weight.T + first.bias
     assert_close(block(t), hidden * torch.sigmoid(hidden) @ second.weight.T + second.bias)
     assert block(t).shape == (3, 5)
+    assert_close(from_torch(block)(Tensor(t.numpy())).data, block(t))
     assert not any("frequencies" in key for key in block.state_dict())
     ints = torch.tensor([0, 3, 100])
     assert_close(block.float()(ints), block(ints.double()))

@@ -19,7 +19,7 @@ CASES = [
     *[(name, shapes, {}) for name in ("add", "sub", "mul", "div", "maximum", "minimum")
       for shapes in ([x, y], [x, row], [column, x], [x, ()], [(), row], [one, x], [(0, 3), (3,)])],
     *[("pow", [x], {"exponent": exponent}) for exponent in (0, 1, 2, 3, -1, 2.0, -2)],
-    *[(name, [x], {}) for name in ("neg", "exp", "abs", "sum", "mean", "var", "amax", "amin")],
+    *[(name, [x], {}) for name in ("neg", "exp", "sin", "cos", "abs", "sum", "mean", "var", "amax", "amin")],
     *[(name, [x], {"dim": dim, "keepdim": keepdim}) for name in ("sum", "mean", "var", "amax", "amin")
       for dim in (1, -1, (0, 2), (2, -3)) for keepdim in (False, True)],
     ("var", [x], {"dim": (0, 1), "correction": 0}), ("var", [x], {"correction": 2}),
@@ -47,7 +47,8 @@ METHODS = {
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b,
     "pow": lambda a, b: a ** b, "maximum": autograd.maximum, "minimum": autograd.minimum, "matmul": lambda a, b: a @ b,
     "where": lambda a, condition, b: autograd.where(condition, a, b), "exp": Tensor.exp, "log": Tensor.log,
-    "sqrt": Tensor.sqrt, "abs": Tensor.abs, "neg": lambda a: -a, "sum": Tensor.sum, "mean": Tensor.mean,
+    "sqrt": Tensor.sqrt, "sin": Tensor.sin, "cos": Tensor.cos, "abs": Tensor.abs, "neg": lambda a: -a,
+    "sum": Tensor.sum, "mean": Tensor.mean,
     "var": lambda a, dim=None, **options: Tensor.var(a, dim, **options), "amax": Tensor.amax, "amin": Tensor.amin,
     "reshape": Tensor.reshape, "permute": Tensor.permute, "transpose": Tensor.transpose, "expand": Tensor.expand,
     "__getitem__": Tensor.__getitem__, "cat": autograd.cat, "stack": autograd.stack, "roll": Tensor.roll,
@@ -73,6 +74,8 @@ BAD = [
     (arithmetic.neg, ([1],), {}, "neg: input must be a NumPy array, got list"),
     (arithmetic.exp, (i,), {}, "exp: input must be float32 or float64, got int64"),
     (arithmetic.log, (i,), {}, "log: input must be float32 or float64, got int64"),
+    (arithmetic.sin, (i,), {}, "sin: input must be float32 or float64, got int64"),
+    (arithmetic.cos, (a.tolist(),), {}, "cos: input must be a NumPy array, got list"),
     (arithmetic.sqrt, (m,), {}, "sqrt: input must be float32 or float64, got bool"),
     (arithmetic.abs, (torch.ones(2),), {}, "abs: input must be a NumPy array, got Tensor"),
     (arithmetic.clamp, (a,), {}, "clamp: min and max must not both be None"),
