@@ -12,6 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 __all__ = ["Summary", "summary"]
 
+TEXT = ["layer", "kind"]                         # the columns that hold no numbers
+
 
 def summary(net, input_shape):
     """A table of a network: for each layer its output, parameters, multiply-adds, receptive field and memory.
@@ -84,10 +86,17 @@ class Summary:
         return int(self.table["memory"].sum())
 
     def __str__(self):
-        return f"{self._shown().to_string(index=False)}\n{self._totals()}"
+        shown = self._shown()
+        for column in TEXT:                                              # left, numbers right
+            width = shown[column].str.len().max()
+            shown[column] = shown[column].str.ljust(width)
+        return f"{shown.to_string(index=False)}\n{self._totals()}"
 
     def _repr_html_(self):
-        return f"{self._shown().to_html(index=False, border=0)}\n<p>{self._totals()}</p>"
+        shown = self._shown()
+        style = shown.style.hide(axis="index").set_properties(**{"text-align": "right", "white-space": "nowrap"})
+        style = style.set_properties(subset=TEXT, **{"text-align": "left"})
+        return f'<div style="overflow-x: auto">{style.to_html()}</div><p>{self._totals()}</p>'
 
     def _totals(self):
         return (f"{self.name} on {_times(self.input_shape)}: {self.parameters:,} parameters, "
