@@ -132,13 +132,14 @@ class _Row:
     multiply_adds: int = 0
     receptive_field: tuple = ()
     memory: int = 0
+    leaf: bool = False
 
 
 def _table(net, rows):
     """The rows with their parameters, each tensor counted where its module first runs."""
     counted, records = set(), []
     for row in rows:
-        new = [p for p in row.module.parameters(recurse=False) if p not in counted]
+        new = [p for p in row.module.parameters(recurse=row.leaf) if p not in counted]
         counted.update(new)
         records.append((row, sum(p.numel() for p in new)))
     for name, module in net.named_modules():
@@ -175,10 +176,13 @@ class _Recorder(TorchDispatchMode):
                           for dim, n in enumerate(image.shape[2:], 2)])
 
     def enter(self, name, module):
-        leaf = not any(True for _ in module.children())
+        if self.stack and self.stack[-1][2]:        # a part of a layer: the norm of its weight
+            self.stack.append(self.stack[-1])
+            return
+        leaf = all(part == "parametrizations" for part, _ in module.named_children())
         self.stack.append((name, module, leaf))
         if leaf:
-            self.rows.append(_Row(name, type(module).__name__, module))
+            self.rows.append(_Row(name, type(module).__name__.removeprefix("Parametrized"), module, leaf=True))
 
     def leave(self):
         self.stack.pop()

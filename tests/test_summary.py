@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlib import architectures
+from cnnlib.blocks import spectral_norm
 from cnnlib.summary import Summary, summary
 from cnnlib.torchvision_compat import import_torchvision
 
@@ -125,6 +126,17 @@ def test_the_rows_of_a_branching_net():
     assert table.loc["unused", "kind"] == "Linear (does not run)" and table.loc["unused", "parameters"] == 8
     assert table.loc["stem", "memory"] == 8 * 7 * 10 * 4
     assert summary(Branches().double(), (3, 13, 10)).table.loc[0, "memory"] == 8 * 7 * 10 * 8
+
+
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.parametrizations.weight_norm,
+                                  spectral_norm])
+def test_a_layer_whose_weight_is_normed_is_one_row(norm):
+    net = nn.Sequential(norm(nn.Conv2d(3, 4, 3)), nn.ReLU(), norm(nn.Linear(5, 2)))
+    shown = summary(net, (3, 9, 7))
+    assert list(shown.table["kind"]) == ["Conv2d", "ReLU", "Linear"]
+    assert shown.parameters == sum(p.numel() for p in net.parameters())
+    assert shown.table.loc[0, "parameters"] >= 3 * 4 * 9 + 4 and shown.table.loc[0, "output"] == (4, 7, 5)
+    assert shown.table.loc[0, "receptive_field"] == (3, 3)
 
 
 def test_the_network_stays_as_it_was():
