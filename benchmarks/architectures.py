@@ -5,9 +5,10 @@ python benchmarks/architectures.py [--seeds N] [--only NAME] [--skip-training]
 Full size: parameters and multiply-adds on the image size of the paper.
 Small: each classifier on the 4,000 + 1,000 real digits of `cnnlib.data.digits()`, over several seeds; segmentation and
 detection on digits pasted on photographs, `cnnlib.data.scenes`, tested on photographs that training never saw.
-Latency is that of one image, the median of interleaved rounds, beside LeNet's in the same run. Training time is the
-wall clock's, on as many threads as torch takes. A row whose worst seed lies below its floor is marked, and the program
-then ends with status 1.
+Latency is that of one image, the median of interleaved rounds, beside LeNet's in the same run. Seconds of training are
+the processor's, those of the slowest seed. All run on one thread: networks so small gain little by a second one, and
+lose much by it when other programs want the processor. A row whose worst seed lies below its floor is marked, and the
+program then ends with status 1.
 """
 
 import os
@@ -17,7 +18,7 @@ import time
 from functools import partial
 from typing import Annotated
 
-os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
+os.environ.update(dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1"))
 
 import torch
 import torch.nn.functional as F
@@ -104,9 +105,9 @@ def small(names, seeds):
         scores, seconds = [], []
         for seed in range(seeds):
             set_seed(seed)
-            net, start = build(), time.perf_counter()
+            net, start = build(), time.process_time()
             fit(net, x, y, epochs, lr, batch_size, seed, schedule=one_cycle, augment=augment)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
             scores.append(accuracy(net, *test))
         ours, theirs = latencies([net, peer], torch.as_tensor(x[:1]))
         sums = summary(net, x.shape[1:])
@@ -129,9 +130,9 @@ def latencies(networks, x, rounds=30):
     for _ in range(rounds):
         for net, took in zip(networks, times, strict=True):
             net.eval()
-            start = time.perf_counter()
+            start = time.process_time()
             net(x)
-            took.append(time.perf_counter() - start)
+            took.append(time.process_time() - start)
     return [statistics.median(took) for took in times]
 
 
@@ -151,10 +152,10 @@ def scenes(names, seeds):
             if detects and net.num_classes == 1:
                 labels, test = one_class(labels), (*test[:3], one_class(test[3]))
             target = nets.encode_boxes(net, SIZE, boxes, labels) if detects else masks
-            start = time.perf_counter()
+            start = time.process_time()
             history = fit(net, x, target, epochs, lr, 16, seed, schedule=one_cycle,
                           loss=nets.detection_loss if detects else F.cross_entropy)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
             scores.append((average_precision if detects else mean_iou)(net, *test))
         sums = summary(build(), (1, *SIZE))
         table.add_row(name, f"{sums.parameters:,}", f"{sums.multiply_adds / 1e6:.1f} M", str(len(history)),
