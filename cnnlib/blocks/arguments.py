@@ -1,16 +1,50 @@
 """What blocks and networks ask of their arguments and inputs, and the words of the errors."""
 
+from numbers import Integral
+
 import torch
 import torch.fx
+from torch import nn
 
 
-def check_positive(name, **values):
-    """Raises TypeError unless each value is an int, ValueError unless it is at least 1; both name the argument."""
+def check_positive(name, least=1, **values):
+    """Raises TypeError unless each value is an int, ValueError unless it is at least `least`; both name the argument.
+
+    NumPy's ints are ints, True and False are none.
+    """
     for argument, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"{name}: {argument} must be an int, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name}: {argument} must be at least 1, got {value}")
+        if value < least:
+            raise ValueError(f"{name}: {argument} must be at least {least}, got {value}")
+
+
+def check_sequence(name, empty=False, **sequences):
+    """check_sequence("ResNet", widths=(64, 128)): raises TypeError unless each is a tuple or list of ints.
+
+    Raises ValueError for one that is empty, unless empty=True, or holds an int below 1, which it names: widths[1].
+    """
+    for argument, values in sequences.items():
+        if not isinstance(values, (tuple, list)):
+            raise TypeError(f"{name}: {argument} must be a tuple or list of ints, got {values!r}")
+        if not values and not empty:
+            raise ValueError(f"{name}: {argument} must hold at least one int, got {values!r}")
+        check_positive(name, **{f"{argument}[{i}]": value for i, value in enumerate(values)})
+
+
+def check_odd(name, **values):
+    """Raises TypeError unless each value is an int, ValueError unless it is at least 1 and odd, as kernels are."""
+    check_positive(name, **values)
+    for argument, value in values.items():
+        if value % 2 == 0:
+            raise ValueError(f"{name}: {argument} must be odd, got {value}")
+
+
+def check_makers(name, **makers):
+    """Raises TypeError unless each is None or makes a layer: nn.ReLU, and neither nn.ReLU() nor "relu"."""
+    for argument, make in makers.items():
+        if make is not None and (not callable(make) or isinstance(make, nn.Module)):
+            raise TypeError(f"{name}: {argument} must be None or a function or class that makes a layer, got {make!r}")
 
 
 def check_divisible(name, **pair):
@@ -22,7 +56,7 @@ def check_divisible(name, **pair):
 
 
 def check_input(name, x, channels=None, least=(1, 1), multiple_of=1, exactly=None, remainder=0):
-    """Raises ValueError unless x is a tensor (N, channels, H, W) of sizes that the network can take.
+    """Raises TypeError or ValueError unless x is a tensor of floats (N, channels, H, W), of sizes that fit the network.
 
     channels: None allows any.  least: the smallest size of each axis behind the channels, (1, 1) for images of any
     size, (1,) for sequences, (1, 1, 1) for video.  multiple_of: what each of those sizes must divide by, an int or one
@@ -48,12 +82,14 @@ def check_input(name, x, channels=None, least=(1, 1), multiple_of=1, exactly=Non
         above = f", plus {remainder}" if remainder else ""
         raise ValueError(f"{name}: {' and '.join(axes)} of the input must be multiples of {multiple_of}{above}, "
                          f"got shape {shape}")
+    _check_floats(name, x)
 
 
-def check_shape(name, x, *axes):
+def check_shape(name, x, *axes, floats=True):
     """check_shape("TokenAttention", x, "*", "T", 64): raises ValueError unless x is a tensor (*, T, 64), or TypeError.
 
     An int is the size an axis must have, a word stands for any size from 1 on, "*" in front for any number of axes.
+    floats: False lets ints pass too.
     While torch.fx writes a network down nothing is checked.
     """
     if isinstance(x, torch.fx.Proxy):
@@ -66,13 +102,21 @@ def check_shape(name, x, *axes):
     pairs = zip(shape[::-1], ends[::-1], strict=False)
     if wrong_rank or any(size < 1 or (isinstance(axis, int) and size != axis) for size, axis in pairs):
         raise ValueError(f"{name}: input must be {wanted}, got shape {shape}")
+    if floats:
+        _check_floats(name, x)
 
 
-def pair(name, argument, value):
-    """An int for both axes, or (H, W): → (H, W).  Raises TypeError or ValueError unless they are ints ≥ 1."""
+def _check_floats(name, x):
+    if not x.is_floating_point():
+        hint = " (images of bytes: divide by 255)" if x.dtype == torch.uint8 else ""
+        raise TypeError(f"{name}: input must be floats, got {x.dtype}{hint}")
+
+
+def pair(name, argument, value, least=1):
+    """An int for both axes, or (H, W): → (H, W).  Raises TypeError or ValueError unless they are ints ≥ least."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(values) != 2:
         raise ValueError(f"{name}: {argument} must be an int or (H, W), got {value!r}")
     for one in values:
-        check_positive(name, **{argument: one})
+        check_positive(name, least, **{argument: one})
     return values

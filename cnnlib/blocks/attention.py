@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_divisible, check_input, check_positive, check_shape, pair
+from .arguments import check_divisible, check_input, check_makers, check_odd, check_positive, check_shape, pair
 
 __all__ = [
     "AxialAttention", "LinearAttention", "MultiHeadSelfAttention", "SelfAttention2d", "SpatialAttention",
@@ -27,17 +27,20 @@ class SqueezeExcitation(nn.Module):
 
     hidden: the channels between the two 1×1 convolutions, channels // 16 unless given.
     weights(x): (N, C, 1, 1), in 0 … 1.  Cost: 2·C·hidden, whatever T is, beside reading x twice.
+    activation: makes a layer of nothing, or None.
     Raises ValueError or TypeError when channels or hidden is no int ≥ 1, or for an input of another shape.
     """
 
     def __init__(self, channels, hidden=None, activation=nn.ReLU):
         super().__init__()
         check_positive("SqueezeExcitation", channels=channels)
+        check_makers("SqueezeExcitation", activation=activation)
         hidden = max(1, channels // 16) if hidden is None else hidden
         check_positive("SqueezeExcitation", hidden=hidden)
         self.channels = channels
         self.squeeze = nn.AdaptiveAvgPool2d(1)
-        self.excite = nn.Sequential(nn.Conv2d(channels, hidden, 1), activation(),
+        between = [] if activation is None else [activation()]
+        self.excite = nn.Sequential(nn.Conv2d(channels, hidden, 1), *between,
                                     nn.Conv2d(hidden, channels, 1), nn.Sigmoid())
 
     def weights(self, x):
@@ -54,15 +57,13 @@ class SpatialAttention(nn.Module):
     out = x · σ(k×k convolution of [max over channels, mean over channels])          one number for each pixel
 
     weights(x): (N, 1, H, W), in 0 … 1.  Cost: 2·k²·T.  The convolution has no bias and takes the maximum first, as in
-    the authors' code (their formula names the mean first).
+    the authors' code (their formula names the mean first); the batch norm that their code has behind it is not here.
     Raises ValueError or TypeError unless kernel_size is an odd int ≥ 1, or for an input that is no (N, C, H, W).
     """
 
     def __init__(self, kernel_size=7):
         super().__init__()
-        check_positive("SpatialAttention", kernel_size=kernel_size)
-        if kernel_size % 2 == 0:
-            raise ValueError(f"SpatialAttention: kernel_size must be odd, got {kernel_size}")
+        check_odd("SpatialAttention", kernel_size=kernel_size)
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def weights(self, x):
@@ -83,6 +84,8 @@ class SelfAttention2d(nn.Module):
 
     f, g, h, v: 1×1 convolutions without bias, to C/8, C/8, C/2 and back to C channels (at least 1). γ is learned and
     begins at 0, so that the layer begins as the identity. Unlike later forms it does not divide by √(C/8).
+    The paper gives h C/8 channels too; C/2 is from the authors' code, which also halves the maps of f and h by a max
+    pool, so that each pixel looks at T/4 places. Here there is no pool.
     value_channels: of h, C // 2 unless given.  weights(x): β (N, T, T), row j is what pixel j looks at and sums to 1.
     Cost: T²·(C/8 + C/2) + T·C·(C/4 + C): it grows with (H·W)².
     Raises ValueError or TypeError when channels or value_channels is no int ≥ 1, or for an input of another shape.

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_divisible, check_positive
+from .arguments import check_divisible, check_makers, check_odd, check_positive
 from .attention import SqueezeExcitation
 
 __all__ = ["ConvNormAct", "DepthwiseSeparable", "InvertedResidual", "StochasticDepth"]
@@ -12,16 +12,18 @@ __all__ = ["ConvNormAct", "DepthwiseSeparable", "InvertedResidual", "StochasticD
 class ConvNormAct(nn.Sequential):
     """Convolution, normalisation, activation: what most networks since 2015 repeat (Ioffe & Szegedy 2015).
 
-    (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉) for an odd kernel_size.
+    (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
     norm: makes a layer of a number of channels, or None, and then the convolution has a bias.  activation: makes a
-    layer of nothing, or None.  Raises ValueError or TypeError for sizes that are no ints ≥ 1, and for channels that do
-    not divide by groups.
+    layer of nothing, or None.  Raises ValueError or TypeError for sizes that are no ints ≥ 1, an even kernel_size,
+    channels that do not divide by groups, and a norm or an activation that makes nothing.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, dilation=1, groups=1,
                  norm=nn.BatchNorm2d, activation=nn.ReLU):
-        check_positive("ConvNormAct", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
-                       stride=stride, dilation=dilation, groups=groups)
+        check_positive("ConvNormAct", in_channels=in_channels, out_channels=out_channels, stride=stride,
+                       dilation=dilation, groups=groups)
+        check_odd("ConvNormAct", kernel_size=kernel_size)
+        check_makers("ConvNormAct", norm=norm, activation=activation)
         check_divisible("ConvNormAct", in_channels=in_channels, groups=groups)
         check_divisible("ConvNormAct", out_channels=out_channels, groups=groups)
         padding = dilation * (kernel_size - 1) // 2
@@ -38,7 +40,7 @@ class DepthwiseSeparable(nn.Sequential):
     """Each channel is filtered by itself, then a 1×1 convolution mixes them: MobileNet's block (Howard et al. 2017).
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉), with 1/out_channels + 1/kernel_size² of the
-    multiply-adds of a full convolution.  Raises ValueError or TypeError for sizes that are no ints ≥ 1.
+    multiply-adds of a full convolution.  Raises ValueError or TypeError as `ConvNormAct` does.
     """
 
     def __init__(self, in_channels, out_channels, stride=1, kernel_size=3, activation=nn.ReLU):
@@ -52,6 +54,8 @@ class StochasticDepth(nn.Module):
     """Leave the branch out for a share p of the images of a batch (Huang et al. 2016).  (N, C, H, W) → (N, C, H, W)
 
     In training each image's features are 0 with probability p, else divided by 1 − p; in use nothing happens.
+    The paper draws once for the whole batch and does not divide; it multiplies by 1 − p in use. Drawn for each image
+    and divided in training is what later networks do, EfficientNet among them (torchvision's mode "row").
     Raises ValueError unless 0 ≤ p ≤ 1.
     """
 
@@ -76,7 +80,7 @@ class InvertedResidual(nn.Module):
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).  The input is added where shapes allow it.
     expansion: how many times wider the inside is.  squeeze: channels inside a squeeze-and-excitation, None for none;
     with it and SiLU this is EfficientNet's block MBConv (Tan & Le 2019).  drop: how often `StochasticDepth` leaves the
-    branch out.  Raises ValueError or TypeError for sizes that are no ints ≥ 1.
+    branch out.  Raises ValueError or TypeError as `ConvNormAct` does, and ValueError for another drop.
     """
 
     def __init__(self, in_channels, out_channels, stride=1, expansion=6, kernel_size=3, squeeze=None,
@@ -84,6 +88,8 @@ class InvertedResidual(nn.Module):
         super().__init__()
         check_positive("InvertedResidual", in_channels=in_channels, out_channels=out_channels, stride=stride,
                        expansion=expansion)
+        check_odd("InvertedResidual", kernel_size=kernel_size)
+        check_makers("InvertedResidual", norm=norm, activation=activation)
         width = expansion * in_channels
         layers = []
         if expansion > 1:

@@ -5,7 +5,7 @@ import torch.fx
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_divisible, check_input, check_positive
+from .arguments import check_divisible, check_input, check_positive, pair
 
 __all__ = ["DeformConv2d", "deform_conv2d"]
 
@@ -53,7 +53,7 @@ class DeformConv2d(nn.Conv2d):
 
     (N, in_channels, H, W)  →  (N, out_channels, H_out, W_out).  The arguments are those of `nn.Conv2d`; offset_groups
     groups of channels have offsets of their own. The convolution of the offsets starts with zeros: at first this is a
-    plain convolution, modulated half of one.
+    plain convolution, modulated half of one beside the bias: σ(0) = 1/2 stands at the taps.
     Raises ValueError or TypeError for sizes that are no ints in range, channels that do not divide by groups or
     offset_groups, and an input of another shape.
     """
@@ -76,10 +76,13 @@ class DeformConv2d(nn.Conv2d):
                                 padding, dilation)
         nn.init.zeros_(self.offset.weight)
         nn.init.zeros_(self.offset.bias)
+        self.offset.starts_at_zero = True                # `cnnlib.initialization` leaves it so: no tap moves at first
 
     def forward(self, x):
         check_input("DeformConv2d", x, self.in_channels, self.least)
-        offset, mask = self.offset(x), None
+        # under autocast x and offset may come in half precision, which is too coarse for places in an image
+        offset, mask = self.offset(x).to(self.weight.dtype), None
+        x = x.to(self.weight.dtype)
         if self.modulated:
             offset, mask = offset[:, :self.moves], offset[:, self.moves:].sigmoid()
         return deform_conv2d(x, offset, self.weight, self.bias, self.stride, self.padding, self.dilation, mask)
@@ -102,16 +105,7 @@ def _bilinear(images, y, x):
 
 def _geometry(name, **options):
     """Each option as a pair of ints, padding from 0 on, the others from 1 on."""
-    pairs = []
-    for argument, value in options.items():
-        pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-        if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, int) for n in pair):
-            raise TypeError(f"{name}: {argument} must be an int or two ints, got {value!r}")
-        least = 0 if argument == "padding" else 1
-        if min(pair) < least:
-            raise ValueError(f"{name}: {argument} must be at least {least}, got {value!r}")
-        pairs.append(pair)
-    return pairs
+    return [pair(name, argument, value, least=0 if argument == "padding" else 1) for argument, value in options.items()]
 
 
 def _check(input, offset, weight, bias, stride, padding, dilation, mask):

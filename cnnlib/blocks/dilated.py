@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .arguments import check_input, check_positive
+from .arguments import check_input, check_positive, check_sequence
 from .conv import ConvNormAct
 
 __all__ = ["ASPP"]
@@ -15,17 +15,14 @@ class ASPP(nn.Module):
     out = project(concat(1×1(x), 3×3 with each rate(x), 1×1(mean_{H,W}(x)) at every pixel))
 
     (N, in_channels, H, W)  →  (N, out_channels, H, W), for any H, W. A 3×3 kernel with rate d covers 2d + 1 pixels.
-    rates: one branch for each; those of the paper are for features at 1/16 of the image's size.
+    rates: one branch for each, () for none; those of the paper are for features at 1/16 of the image's size.
     Each convolution has a norm and a ReLU; in training that of the mean needs N ≥ 2.
     Raises TypeError or ValueError for sizes and rates that are no ints ≥ 1, and for an input of another shape.
     """
 
     def __init__(self, in_channels, out_channels=256, rates=(6, 12, 18)):
         super().__init__()
-        if not isinstance(rates, (tuple, list)):
-            raise TypeError(f"ASPP: rates must be a tuple of ints, got {rates!r}")
-        for rate in rates:
-            check_positive("ASPP", rates=rate)
+        check_sequence("ASPP", empty=True, rates=rates)
         check_positive("ASPP", in_channels=in_channels, out_channels=out_channels)
         self.in_channels = in_channels
         self.branches = nn.ModuleList([

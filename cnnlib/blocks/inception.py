@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .arguments import check_input, check_positive
+from .arguments import check_input, check_makers, check_odd, check_positive
 from .conv import ConvNormAct
 
 __all__ = ["Inception"]
@@ -25,9 +25,9 @@ class Inception(nn.Module):
     def __init__(self, in_channels, out1, reduce3, out3, reduce5, out5, out_pool, kernel5=5, norm=nn.BatchNorm2d):
         super().__init__()
         check_positive("Inception", in_channels=in_channels, out1=out1, reduce3=reduce3, out3=out3, reduce5=reduce5,
-                       out5=out5, out_pool=out_pool, kernel5=kernel5)
-        if kernel5 % 2 == 0:
-            raise ValueError(f"Inception: kernel5 must be odd, so that the branches have equal sizes, got {kernel5}")
+                       out5=out5, out_pool=out_pool)
+        check_odd("Inception", kernel5=kernel5)                          # an even one would make its branch smaller
+        check_makers("Inception", norm=norm)
         self.in_channels = in_channels
         self.branch1 = ConvNormAct(in_channels, out1, 1, norm=norm)
         self.branch3 = nn.Sequential(ConvNormAct(in_channels, reduce3, 1, norm=norm),

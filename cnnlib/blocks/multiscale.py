@@ -3,18 +3,20 @@
 Both take and give a list of feature maps, the finest first, each about half the size of the one before it.
 """
 
+import math
+
 import torch.fx
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_input, check_positive
+from .arguments import check_input, check_positive, check_sequence
 from .conv import ConvNormAct
 
 __all__ = ["HRExchange", "TopDownPyramid"]
 
 
 def _check_maps(name, maps, channels):
-    """Raises TypeError or ValueError unless maps is a list of as many tensors (N, C, H, W) as there are channels."""
+    """Raises TypeError or ValueError unless maps is a list of tensors (N, C, H, W), one for each of channels."""
     if isinstance(maps, torch.fx.Proxy):
         return
     if not isinstance(maps, (list, tuple)):
@@ -23,6 +25,20 @@ def _check_maps(name, maps, channels):
         raise ValueError(f"{name}: input must be {len(channels)} feature maps, the finest first, got {len(maps)}")
     for x, number in zip(maps, channels, strict=True):
         check_input(name, x, number)
+    shapes = [tuple(x.shape) for x in maps if not isinstance(x, torch.fx.Proxy)]
+    if len({shape[0] for shape in shapes}) > 1:
+        raise ValueError(f"{name}: input must be maps of the same N images, got shapes {shapes}")
+
+
+def _check_halves(name, maps):
+    """Raises ValueError unless each map is half the size of the one before it, rounded up."""
+    if isinstance(maps, torch.fx.Proxy) or isinstance(maps[0], torch.fx.Proxy):
+        return
+    sizes = [tuple(x.shape[2:]) for x in maps]
+    wanted = [tuple(math.ceil(n / 2**i) for n in sizes[0]) for i in range(len(sizes))]
+    if sizes != wanted:
+        raise ValueError(f"{name}: input must be maps of H, W = {wanted}, each half the one before it, rounded up, "
+                         f"got {sizes}")
 
 
 class TopDownPyramid(nn.Module):
@@ -32,15 +48,14 @@ class TopDownPyramid(nn.Module):
 
     list of (N, in_channels[i], H_i, W_i)  →  list of (N, out_channels, H_i, W_i), the finest first. Maps are enlarged
     to the next finer one's size by repeating pixels (nearest), so any sizes fit.
-    Raises ValueError or TypeError for channels that are no ints ≥ 1, and for maps of another number or other channels.
+    Raises ValueError or TypeError for channels that are no ints ≥ 1, and for maps of another number, other channels or
+    different N.
     """
 
     def __init__(self, in_channels, out_channels=256):
         super().__init__()
-        if not in_channels:
-            raise ValueError("TopDownPyramid: in_channels must be one number for each map, got none")
-        check_positive("TopDownPyramid", out_channels=out_channels,
-                       **{f"in_channels[{i}]": channels for i, channels in enumerate(in_channels)})
+        check_sequence("TopDownPyramid", in_channels=in_channels)
+        check_positive("TopDownPyramid", out_channels=out_channels)
         self.in_channels = tuple(in_channels)
         self.inner = nn.ModuleList(nn.Conv2d(channels, out_channels, 1) for channels in in_channels)
         self.outer = nn.ModuleList(nn.Conv2d(out_channels, out_channels, 3, padding=1) for _ in in_channels)
@@ -68,14 +83,13 @@ class HRExchange(nn.Module):
 
     list of (N, channels[i], ⌈H/2^i⌉, ⌈W/2^i⌉)  →  the same shapes; with outputs given only the first ones of them.
     Maps are enlarged to the finer one's size by repeating pixels. Every convolution has batch normalisation.
-    Raises ValueError or TypeError for channels that are no ints ≥ 1, outputs of no such number, and other maps.
+    Raises ValueError or TypeError for channels that are no ints ≥ 1, outputs of no such number, and maps of other
+    channels, sizes or numbers of images.
     """
 
     def __init__(self, channels, outputs=None):
         super().__init__()
-        if not channels:
-            raise ValueError("HRExchange: channels must be one number for each map, got none")
-        check_positive("HRExchange", **{f"channels[{i}]": number for i, number in enumerate(channels)})
+        check_sequence("HRExchange", channels=channels)
         outputs = len(channels) if outputs is None else outputs
         check_positive("HRExchange", outputs=outputs)
         if outputs > len(channels):
@@ -95,6 +109,7 @@ class HRExchange(nn.Module):
 
     def forward(self, maps):
         _check_maps("HRExchange", maps, self.channels)
+        _check_halves("HRExchange", maps)
         out = []
         for i, ways in enumerate(self.ways):
             total = maps[i]

@@ -1,5 +1,7 @@
 """Norms whose scale and shift come from elsewhere, and norms of the weights in place of the features."""
 
+from numbers import Real
+
 import torch
 import torch.fx
 import torch.nn.functional as F
@@ -27,8 +29,8 @@ def adaptive_instance_norm(content, style, eps=1e-5):
     if not isinstance(content, torch.fx.Proxy) and content.shape[:2] != style.shape[:2]:
         raise ValueError("adaptive_instance_norm: content and style must agree in N and C, "
                          f"got shapes {tuple(content.shape)} and {tuple(style.shape)}")
-    if eps < 0:
-        raise ValueError(f"adaptive_instance_norm: eps must be at least 0, got {eps}")
+    if not isinstance(eps, Real) or not eps >= 0:
+        raise ValueError(f"adaptive_instance_norm: eps must be a number from 0 on, got {eps!r}")
     mean, std = _mean_and_std(content, eps)
     style_mean, style_std = _mean_and_std(style, eps)
     return style_std * (content - mean) / std + style_mean
@@ -64,7 +66,7 @@ class ConditionalBatchNorm2d(nn.Module):
 
     out[n, c] = (1 + γ[y[n], c]) · (x[n, c] − μ[c]) / √(σ²[c] + eps) + β[y[n], c]
 
-    x: (N, channels, H, W)   y: (N,) int64 from 0 to num_classes − 1  →  (N, channels, H, W).  γ, β begin at 0.
+    x: (N, channels, H, W)   y: (N,) ints from 0 to num_classes − 1  →  (N, channels, H, W).  γ, β begin at 0.
     Raises TypeError or ValueError for sizes that are no ints ≥ 1 and for inputs of other shapes.
     """
 
@@ -78,7 +80,7 @@ class ConditionalBatchNorm2d(nn.Module):
     def forward(self, x, y):
         check_input("ConditionalBatchNorm2d", x, self.norm.num_features)
         _check_classes("ConditionalBatchNorm2d", x, y, self.affine.num_embeddings)
-        return _modulate(self.norm(x), self.affine(y))
+        return _modulate(self.norm(x), self.affine(y.to(torch.int64)))
 
 
 class ConditionalGroupNorm(nn.Module):
@@ -136,12 +138,12 @@ def weight_norm(layer, dim=0):
     """Train length and direction of a layer's weights apart (Salimans & Kingma 2016); see `WeightNorm`.  → the layer
 
     layer: a module with a parameter `weight` of at least two axes.  dim: the axis that counts the vectors, 0 unless
-    given; None: the weight is one vector.
-    Raises TypeError for what has no such weight, ValueError for another dim.
+    given; None: the weight is one vector.  A negative dim is refused: torch takes −1 for None.
+    Raises TypeError for what has no such weight and a dim that is no int, ValueError for another dim.
     """
     weight = _weight_of("weight_norm", layer)
-    if dim is not None and not 0 <= dim < weight.ndim:
-        raise ValueError(f"weight_norm: dim must be None or from 0 to {weight.ndim - 1}, got {dim}")
+    if dim is not None:
+        _check_axis("weight_norm", weight, dim)
     parametrize.register_parametrization(layer, "weight", WeightNorm(dim), unsafe=True)       # one tensor → two
     return layer
 
@@ -195,7 +197,8 @@ class SpectralNorm(nn.Module):
     In training each call iterates n_power_iterations times from where the last one stopped: weights move little between
     two steps. In use u and v stay. To the gradient they are constants.  dim: the axis that becomes the rows of M.
     eps: the smallest norm to divide by in the iteration.  `spectral_norm` puts it into a layer.
-    Raises TypeError or ValueError for a weight of fewer than two axes and unless n_power_iterations is an int ≥ 1.
+    Raises TypeError or ValueError for a weight of fewer than two axes, another dim, and unless n_power_iterations is an
+    int ≥ 1.
     """
 
     def __init__(self, weight, n_power_iterations=1, dim=0, eps=1e-12):
@@ -204,6 +207,7 @@ class SpectralNorm(nn.Module):
         if not isinstance(weight, torch.Tensor) or weight.ndim < 2:
             got = f"shape {tuple(weight.shape)}" if isinstance(weight, torch.Tensor) else type(weight).__name__
             raise ValueError(f"SpectralNorm: weight must be a tensor of at least two axes, got {got}")
+        _check_axis("SpectralNorm", weight, dim)
         self.n_power_iterations, self.dim, self.eps = n_power_iterations, dim, eps
         with torch.no_grad():
             matrix = self._matrix(weight)
@@ -225,6 +229,12 @@ class SpectralNorm(nn.Module):
         for _ in range(times):
             self.u = F.normalize(matrix @ self.v, dim=0, eps=self.eps)
             self.v = F.normalize(matrix.T @ self.u, dim=0, eps=self.eps)
+
+
+def _check_axis(name, weight, dim):
+    check_positive(name, least=0, dim=dim)
+    if dim >= weight.ndim:
+        raise ValueError(f"{name}: dim must be from 0 to {weight.ndim - 1}, got {dim}")
 
 
 def _weight_of(name, layer):

@@ -45,12 +45,18 @@ class MaxBlurPool2d(nn.Sequential):
 
     (N, channels, H, W)  →  the size that nn.MaxPool2d(pool_size, stride, (pool_size − 1) // 2) gives when
     pool_size is 2 or 3 and stride is 2.  blur_size: the kernel_size of the blur.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError for sizes that are no ints ≥ 1, and for inputs of another shape or too small.
     """
 
     def __init__(self, channels, pool_size=2, blur_size=3, stride=2):
         check_positive("MaxBlurPool2d", channels=channels, pool_size=pool_size, blur_size=blur_size, stride=stride)
         super().__init__(nn.MaxPool2d(pool_size, 1, (pool_size - 1) // 2), BlurPool2d(channels, blur_size, stride))
+        lost = (pool_size - 1) % 2                                       # an even pool takes a row and a column away
+        self.least = blur_size // 2 + 1 + lost
+
+    def forward(self, x):
+        check_input("MaxBlurPool2d", x, self[1].channels, (self.least, self.least))
+        return super().forward(x)
 
 
 class StochasticPool2d(nn.Module):
@@ -94,9 +100,10 @@ class LPPool2d(nn.Module):
     out[n, c, i, j] = (Σ_{u, v} input[n, c, s·i + u, s·j + v]^p)^(1/p)               with p = norm_type
 
     (N, C, H, W)  →  (N, C, H_out, W_out), H_out = ⌊(H − kernel_size)/stride⌋ + 1.  norm_type: a number > 0; ∞ gives the
-    largest |input|.  As in `torch.nn.LPPool2d` there are no bars: with an odd p, negative elements subtract, and a
-    negative sum has no root and gives NaN.  Where the sum is 0 the root has no slope; its gradient is 0 there.
-    stride: default kernel_size.
+    largest |input|.  As in `torch.nn.LPPool2d` there are no bars, so that negative elements are safe only with an even
+    p: with an odd p they subtract, and a negative sum has no root and gives NaN (unless p = 1); with a p that is no
+    whole number each negative element gives NaN.  Where the sum is 0 the root has no slope; its gradient is 0 there.
+    stride: default kernel_size.  torch's also takes ceil_mode and a kernel_size (kH, kW).
     Raises TypeError or ValueError for sizes that are no ints ≥ 1 or another norm_type, ValueError for small images.
     """
 
@@ -130,6 +137,7 @@ class FractionalMaxPool2d(nn.Module):
     image and both axes, in use too, as in `torch.nn.FractionalMaxPool2d`: the mean of several outputs is steadier.
     output_size: int or (H_out, W_out); or else output_ratio: a number or two between 0 and 1, H_out = ⌊ratio · H⌋.
     forward(x, samples): samples (N, C, 2) in [0, 1) are r along the width and along the height; None draws them.
+    torch's also takes a kernel_size (kH, kW) and return_indices.
     Raises TypeError or ValueError naming the argument; ValueError unless the windows fit: kernel_size + H_out − 1 ≤ H.
     """
 
@@ -154,13 +162,16 @@ class FractionalMaxPool2d(nn.Module):
         size = self.output_size or [int(n * ratio) for n, ratio in zip((height, width), self.output_ratio, strict=True)]
         if samples is None:
             samples = torch.rand(batch, channels, 2, dtype=x.dtype, device=x.device)
+        elif not isinstance(samples, torch.Tensor) or not samples.is_floating_point():
+            raise TypeError("FractionalMaxPool2d: samples must be a tensor of floats, "
+                            f"got {getattr(samples, 'dtype', type(samples).__name__)}")
         elif samples.shape != (batch, channels, 2):
             raise ValueError(f"FractionalMaxPool2d: samples must be {(batch, channels, 2)}, "
                              f"got shape {tuple(samples.shape)}")
         rows = self._places(samples[..., 1], height, size[0])            # (N, C, H_out, k)
         columns = self._places(samples[..., 0], width, size[1])          # (N, C, W_out, k)
         places = rows[:, :, :, None, :, None] * width + columns[:, :, None, :, None, :]
-        windows = x.flatten(2).gather(2, places.flatten(2)).reshape(*places.shape[:4], -1)   # (N, C, H_out, W_out, k²)
+        windows = x.flatten(2).gather(2, places.flatten(2)).unflatten(2, (*size, -1))        # (N, C, H_out, W_out, k²)
         return windows.max(-1).values
 
     def _places(self, r, size, out):

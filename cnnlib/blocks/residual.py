@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_positive
+from .arguments import check_makers, check_odd, check_positive
 from .attention import SqueezeExcitation
 from .conv import ConvNormAct
 
@@ -21,13 +21,14 @@ class BasicBlock(nn.Module):
     paper (Hu et al. 2018).
     shortcut: x itself where the shapes allow it; elsewhere a 1×1 convolution for "projection", `PadShortcut` for "pad"
     (options B and A of the paper). None: nothing is added, a block of a plain network.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1 and for another shortcut.
+    Raises TypeError or ValueError for sizes that are no ints ≥ 1, for another norm, and for another shortcut.
     """
 
     def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, reduction=None,
                  shortcut="projection"):
         super().__init__()
         check_positive("BasicBlock", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_makers("BasicBlock", norm=norm)
         self.branch = nn.Sequential(
             ConvNormAct(in_channels, out_channels, 3, stride, norm=norm),
             ConvNormAct(out_channels, out_channels, 3, norm=norm, activation=None),
@@ -54,6 +55,7 @@ class Bottleneck(nn.Module):
                  shortcut="projection"):
         super().__init__()
         check_positive("Bottleneck", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_makers("Bottleneck", norm=norm)
         width = _quarter("Bottleneck", out_channels)
         self.branch = nn.Sequential(
             ConvNormAct(in_channels, width, 1, norm=norm),
@@ -64,21 +66,21 @@ class Bottleneck(nn.Module):
         self.shortcut = _shortcut("Bottleneck", in_channels, out_channels, stride, norm, shortcut)
         self.activation = nn.ReLU()
 
-    def forward(self, x):
-        branch = self.branch(x)
-        return self.activation(branch if self.shortcut is None else branch + self.shortcut(x))
+    forward = BasicBlock.forward
 
 
 class NormActConv(nn.Sequential):
     """Normalisation, ReLU, convolution: `ConvNormAct` in the order of pre-activation (He et al. 2016b).
 
-    (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉) for an odd kernel_size.
-    norm: as in `BasicBlock`.  Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
+    norm: as in `BasicBlock`.  Raises TypeError or ValueError for sizes that are no ints ≥ 1, an even kernel_size, and
+    another norm.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, norm=nn.BatchNorm2d):
-        check_positive("NormActConv", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
-                       stride=stride)
+        check_positive("NormActConv", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_odd("NormActConv", kernel_size=kernel_size)
+        check_makers("NormActConv", norm=norm)
         super().__init__(*_norm_act(in_channels, norm),
                          _conv(in_channels, out_channels, kernel_size, stride, norm))
 
@@ -97,6 +99,7 @@ class PreActBlock(nn.Module):
                  shortcut="projection"):
         super().__init__()
         check_positive("PreActBlock", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_makers("PreActBlock", norm=norm)
         self.activate = nn.Sequential(*_norm_act(in_channels, norm))
         self.branch = nn.Sequential(
             _conv(in_channels, out_channels, 3, stride, norm),
@@ -127,6 +130,7 @@ class PreActBottleneck(nn.Module):
                  shortcut="projection"):
         super().__init__()
         check_positive("PreActBottleneck", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_makers("PreActBottleneck", norm=norm)
         width = _quarter("PreActBottleneck", out_channels)
         self.activate = nn.Sequential(*_norm_act(in_channels, norm))
         self.branch = nn.Sequential(
@@ -138,12 +142,7 @@ class PreActBottleneck(nn.Module):
         self.shortcut = _preact_shortcut("PreActBottleneck", in_channels, out_channels, stride, norm, shortcut)
         self.keeps_shape = stride == 1 and in_channels == out_channels
 
-    def forward(self, x):
-        activated = self.activate(x)
-        branch = self.branch(activated)
-        if self.shortcut is None:
-            return branch
-        return branch + self.shortcut(x if self.keeps_shape else activated)
+    forward = PreActBlock.forward
 
 
 class PadShortcut(nn.Module):

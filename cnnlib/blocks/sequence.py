@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_input, check_positive
+from .arguments import check_input, check_makers, check_odd, check_positive
 
 __all__ = ["CausalConv1d", "Conv2Plus1d", "Conv3dNormAct", "WaveNetBlock", "WaveNetStack"]
 
@@ -35,20 +35,23 @@ class WaveNetBlock(nn.Module):
     z = tanh(W_f ⋆ x) · σ(W_g ⋆ x)        residual = x + V_r z,  skip = V_s z           ⋆ causal, dilated; V: 1 × 1
 
     (N, channels, L)  →  residual (N, channels, L), skip (N, skip_channels, L).
+    last: True for the last block of a stack, whose residual nobody reads: it has no V_r and gives x itself, for
+    weights without a gradient would only be counted.
     Raises TypeError or ValueError for sizes that are no ints ≥ 1.
     """
 
-    def __init__(self, channels, skip_channels, kernel_size=2, dilation=1):
+    def __init__(self, channels, skip_channels, kernel_size=2, dilation=1, last=False):
         super().__init__()
         check_positive("WaveNetBlock", channels=channels, skip_channels=skip_channels)
         self.filter_and_gate = CausalConv1d(channels, 2 * channels, kernel_size, dilation)
-        self.residual = nn.Conv1d(channels, channels, 1)
+        self.residual = None if last else nn.Conv1d(channels, channels, 1)
         self.skip = nn.Conv1d(channels, skip_channels, 1)
 
     def forward(self, x):
         value, gate = self.filter_and_gate(x).chunk(2, 1)
         z = torch.tanh(value) * torch.sigmoid(gate)
-        return x + self.residual(z), self.skip(z)
+        residual = x if self.residual is None else x + self.residual(z)
+        return residual, self.skip(z)
 
 
 class WaveNetStack(nn.Module):
@@ -61,7 +64,8 @@ class WaveNetStack(nn.Module):
     def __init__(self, channels, skip_channels, layers):
         super().__init__()
         check_positive("WaveNetStack", channels=channels, skip_channels=skip_channels, layers=layers)
-        self.blocks = nn.ModuleList(WaveNetBlock(channels, skip_channels, dilation=2**l) for l in range(layers))
+        self.blocks = nn.ModuleList(WaveNetBlock(channels, skip_channels, dilation=2**l, last=l == layers - 1)
+                                    for l in range(layers))
         self.receptive_field = 2**layers
 
     def forward(self, x):
@@ -75,14 +79,16 @@ class WaveNetStack(nn.Module):
 class Conv3dNormAct(nn.Sequential):
     """3-D convolution, normalisation, activation: a kernel that spans time as well (Tran et al. 2015).
 
-    (N, in_channels, T, H, W)  →  (N, out_channels, ⌈T/stride⌉, ⌈H/stride⌉, ⌈W/stride⌉) for an odd kernel_size.
+    (N, in_channels, T, H, W)  →  (N, out_channels, ⌈T/stride⌉, ⌈H/stride⌉, ⌈W/stride⌉)
     norm: makes a layer of a number of channels, or None, and then the convolution has a bias.  activation: makes a
-    layer of nothing, or None.  Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    layer of nothing, or None.  Raises TypeError or ValueError for sizes that are no ints ≥ 1, an even kernel_size, and
+    a norm or an activation that makes nothing.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, norm=nn.BatchNorm3d, activation=nn.ReLU):
-        check_positive("Conv3dNormAct", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
-                       stride=stride)
+        check_positive("Conv3dNormAct", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_odd("Conv3dNormAct", kernel_size=kernel_size)
+        check_makers("Conv3dNormAct", norm=norm, activation=activation)
         layers = [nn.Conv3d(in_channels, out_channels, kernel_size, stride, (kernel_size - 1) // 2, bias=norm is None)]
         if norm is not None:
             layers.append(norm(out_channels))
@@ -94,21 +100,24 @@ class Conv3dNormAct(nn.Sequential):
 class Conv2Plus1d(nn.Sequential):
     """A 3-D convolution in two steps, over space, then over time: (2+1)-D (Tran et al. 2018).
 
-    (N, in_channels, T, H, W)  →  (N, out_channels, ⌈T/stride⌉, ⌈H/stride⌉, ⌈W/stride⌉) for an odd kernel_size.
+    (N, in_channels, T, H, W)  →  (N, out_channels, ⌈T/stride⌉, ⌈H/stride⌉, ⌈W/stride⌉)
 
     Between the two are M = ⌊t·d²·in·out / (d²·in + t·out)⌋ channels, d = t = kernel_size: so the weights are as many as
     those of the t × d × d kernel, M·(d²·in + t·out) ≈ t·d²·in·out, with a norm and an activation in the middle.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    M is at least 1.  norm, activation: as in `Conv3dNormAct`; norm=None gives both convolutions a bias.
+    Raises what `Conv3dNormAct` raises.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, norm=nn.BatchNorm3d, activation=nn.ReLU):
-        check_positive("Conv2Plus1d", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
-                       stride=stride)
+        check_positive("Conv2Plus1d", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_odd("Conv2Plus1d", kernel_size=kernel_size)
+        check_makers("Conv2Plus1d", norm=norm, activation=activation)
         k, padding = kernel_size, (kernel_size - 1) // 2
-        middle = k**3 * in_channels * out_channels // (k**2 * in_channels + k * out_channels)
+        middle = max(1, k**3 * in_channels * out_channels // (k**2 * in_channels + k * out_channels))
+        bias = norm is None
         super().__init__(
-            nn.Conv3d(in_channels, middle, (1, k, k), (1, stride, stride), (0, padding, padding), bias=False),
-            norm(middle),
-            activation(),
-            nn.Conv3d(middle, out_channels, (k, 1, 1), (stride, 1, 1), (padding, 0, 0), bias=False),
+            nn.Conv3d(in_channels, middle, (1, k, k), (1, stride, stride), (0, padding, padding), bias=bias),
+            *([] if norm is None else [norm(middle)]),
+            *([] if activation is None else [activation()]),
+            nn.Conv3d(middle, out_channels, (k, 1, 1), (stride, 1, 1), (padding, 0, 0), bias=bias),
         )

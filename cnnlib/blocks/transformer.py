@@ -1,9 +1,11 @@
 """What a vision transformer is made of, and the time that a diffusion model is told."""
 
+import math
+
 import torch
 from torch import nn
 
-from .arguments import check_divisible, check_input, check_positive, check_shape, pair
+from .arguments import check_divisible, check_input, check_makers, check_positive, check_shape, pair
 from .attention import TokenAttention
 
 __all__ = ["PatchEmbedding", "TimeEmbedding", "TransformerBlock"]
@@ -36,7 +38,8 @@ class TransformerBlock(nn.Module):
     x ← x + attention(norm₁(x)),  then  x ← x + mlp(norm₂(x))        mlp: C → hidden → C with GELU in between
 
     The norms stand before the branches, so that the residual path is free from end to end (pre-norm; Vaswani et al.
-    have them after the sums). hidden: 4·C unless given.  eps: of the layer norms.
+    have them after the sums). hidden: 4·C unless given.  activation: makes a layer of nothing, or None.
+    eps: of the layer norms.
     weights(x): of the attention, (*, heads, T, T).  Cost: T·(4·C² + 2·C·hidden) + 2·T²·C multiply-adds.
     Raises ValueError or TypeError when channels do not divide by heads, or for an input of another shape.
     """
@@ -46,11 +49,13 @@ class TransformerBlock(nn.Module):
         check_divisible("TransformerBlock", channels=channels, heads=heads)
         hidden = 4 * channels if hidden is None else hidden
         check_positive("TransformerBlock", hidden=hidden)
+        check_makers("TransformerBlock", activation=activation)
         self.channels = channels
         self.norm1 = nn.LayerNorm(channels, eps)
         self.attention = TokenAttention(channels, heads)
         self.norm2 = nn.LayerNorm(channels, eps)
-        self.mlp = nn.Sequential(nn.Linear(channels, hidden), activation(), nn.Linear(hidden, channels))
+        between = [] if activation is None else [activation()]
+        self.mlp = nn.Sequential(nn.Linear(channels, hidden), *between, nn.Linear(hidden, channels))
 
     def weights(self, x):
         check_shape("TransformerBlock", x, "*", "T", self.channels)
@@ -80,15 +85,17 @@ class TimeEmbedding(nn.Module):
         check_positive("TimeEmbedding", channels=channels, out_channels=out_channels)
         if channels % 2:
             raise ValueError(f"TimeEmbedding: channels must be even, got {channels}")
-        m = channels // 2
-        self.register_buffer("frequencies", 10000 ** (-torch.arange(m) / m), persistent=False)
+        self.m = channels // 2
+        self.register_buffer("index", torch.arange(self.m), persistent=False)    # ints: .bfloat16() leaves them alone
         self.mlp = nn.Sequential(nn.Linear(channels, out_channels), nn.SiLU(), nn.Linear(out_channels, out_channels))
 
     def wave(self, t):
         """(N,) → (N, channels), each number in −1 … 1"""
-        check_shape("TimeEmbedding", t, "N")
-        angles = t.unsqueeze(1).to(self.frequencies.dtype) * self.frequencies                 # (N, m)
-        return torch.cat([torch.sin(angles), torch.cos(angles)], 1)
+        check_shape("TimeEmbedding", t, "N", floats=False)
+        # float64 whatever the network is in: in bfloat16 999 is 1000, another place on the fastest waves
+        frequencies = torch.exp(self.index.to(torch.float64) * (-math.log(10000) / self.m))
+        angles = t.unsqueeze(1).to(torch.float64) * frequencies                               # (N, m)
+        return torch.cat([torch.sin(angles), torch.cos(angles)], 1).to(self.mlp[0].weight.dtype)
 
     def forward(self, t):
         return self.mlp(self.wave(t))

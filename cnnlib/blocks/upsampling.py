@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .arguments import check_divisible, check_input, check_positive
+from .arguments import check_divisible, check_input, check_odd, check_positive
 
 __all__ = ["ResizeUpsample", "SubpixelUpsample", "TransposedUpsample", "icnr_"]
 
@@ -45,7 +45,7 @@ class ResizeUpsample(nn.Sequential):
 
     def __init__(self, in_channels, out_channels, scale=2, kernel_size=3, mode="nearest"):
         check_positive("ResizeUpsample", in_channels=in_channels, out_channels=out_channels, scale=scale)
-        _check_odd("ResizeUpsample", kernel_size)
+        check_odd("ResizeUpsample", kernel_size=kernel_size)
         if mode not in ("nearest", "bilinear"):
             raise ValueError(f"ResizeUpsample: mode must be \"nearest\" or \"bilinear\", got {mode!r}")
         super().__init__(nn.Upsample(scale_factor=scale, mode=mode),
@@ -66,7 +66,7 @@ class SubpixelUpsample(nn.Sequential):
 
     def __init__(self, in_channels, out_channels, scale=2, kernel_size=3):
         check_positive("SubpixelUpsample", in_channels=in_channels, out_channels=out_channels, scale=scale)
-        _check_odd("SubpixelUpsample", kernel_size)
+        check_odd("SubpixelUpsample", kernel_size=kernel_size)
         conv = nn.Conv2d(in_channels, out_channels * scale**2, kernel_size, padding=kernel_size // 2)
         icnr_(conv.weight, scale)
         nn.init.zeros_(conv.bias)
@@ -94,9 +94,3 @@ def icnr_(weight, scale, initialise=nn.init.kaiming_normal_):
     kernels = weight.new_empty(len(weight) // scale**2, *weight.shape[1:])
     initialise(kernels)
     return weight.copy_(kernels.repeat_interleave(scale**2, dim=0))
-
-
-def _check_odd(name, kernel_size):
-    check_positive(name, kernel_size=kernel_size)
-    if kernel_size % 2 == 0:
-        raise ValueError(f"{name}: kernel_size must be odd, so that the size stays, got {kernel_size}")

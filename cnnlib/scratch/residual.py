@@ -7,7 +7,7 @@ from . import nn
 from .arguments import per_axis
 from .autograd import cat
 
-__all__ = ["BasicBlock", "Bottleneck", "DenseBlock", "DenseLayer", "PreActBlock", "Transition"]
+__all__ = ["BasicBlock", "Bottleneck", "DenseBlock", "DenseLayer", "PreActBlock", "PreActBottleneck", "Transition"]
 
 
 class BasicBlock(nn.Module):
@@ -43,17 +43,14 @@ class Bottleneck(nn.Module):
     def __init__(self, in_channels, out_channels, stride=1):
         super().__init__()
         _check("Bottleneck", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        if out_channels % 4:
-            raise ValueError(f"Bottleneck: out_channels must divide by 4, got {out_channels}")
-        width = out_channels // 4
+        width = _quarter("Bottleneck", out_channels)
         self.branch = nn.Sequential(_conv_norm_relu(in_channels, width, 1),
                                     _conv_norm_relu(width, width, 3, stride),
                                     _conv_norm(width, out_channels, 1))
         self.shortcut = _shortcut(in_channels, out_channels, stride)
         self.activation = nn.ReLU()
 
-    def forward(self, x):
-        return self.activation(self.branch(x) + self.shortcut(x))
+    forward = BasicBlock.forward
 
 
 class PreActBlock(nn.Module):
@@ -77,6 +74,29 @@ class PreActBlock(nn.Module):
     def forward(self, x):
         activated = self.activate(x)
         return self.branch(activated) + self.shortcut(x if self.keeps_shape else activated)
+
+
+class PreActBottleneck(nn.Module):
+    """`Bottleneck` with normalisation and ReLU before each convolution, none after the sum (He et al. 2016b).
+
+    out = x + branch(a)        a = ReLU(norm(x));  where shapes change, shortcut(a) in place of x
+
+    (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
+    Raises TypeError or ValueError for sizes that are no ints ≥ 1, ValueError unless out_channels divides by 4.
+    """
+
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        _check("PreActBottleneck", in_channels=in_channels, out_channels=out_channels, stride=stride)
+        width = _quarter("PreActBottleneck", out_channels)
+        self.activate = nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU())
+        self.branch = nn.Sequential(_conv(in_channels, width, 1),
+                                    _norm_relu_conv(width, width, 3, stride),
+                                    _norm_relu_conv(width, out_channels, 1))
+        self.keeps_shape = stride == 1 and in_channels == out_channels
+        self.shortcut = nn.Identity() if self.keeps_shape else _conv(in_channels, out_channels, 1, stride)
+
+    forward = PreActBlock.forward
 
 
 class DenseLayer(nn.Module):
@@ -134,13 +154,19 @@ def _conv_norm_relu(in_channels, out_channels, kernel_size, stride=1):
     return _conv_norm(in_channels, out_channels, kernel_size, stride).append(nn.ReLU())
 
 
-def _norm_relu_conv(in_channels, out_channels, kernel_size):
-    return nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(), _conv(in_channels, out_channels, kernel_size))
+def _norm_relu_conv(in_channels, out_channels, kernel_size, stride=1):
+    return nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(), _conv(in_channels, out_channels, kernel_size, stride))
 
 
 def _shortcut(in_channels, out_channels, stride):
     same = stride == 1 and in_channels == out_channels
     return nn.Identity() if same else _conv_norm(in_channels, out_channels, 1, stride)
+
+
+def _quarter(name, out_channels):
+    if out_channels % 4:
+        raise ValueError(f"{name}: out_channels must divide by 4, got {out_channels}")
+    return out_channels // 4
 
 
 def _check(name, **sizes):

@@ -22,6 +22,8 @@ from cnnlib.testing import assert_close
 image = torch.zeros(1, 8, 6, 10)
 BAD = [
     (SqueezeExcitation(8), (image[:, :4],), {}, r"SqueezeExcitation: input must be \(N, 8, H, W\), got shape \(1, 4,"),
+    (SqueezeExcitation(8), (image.byte(),), {}, r"input must be floats, got torch.uint8 .*divide by 255"),
+    (SqueezeExcitation, (8, 2, nn.ReLU()), {}, "SqueezeExcitation: activation must be None or a .* makes a layer, got"),
     (SpatialAttention, (4,), {}, "SpatialAttention: kernel_size must be odd, got 4"),
     (SpatialAttention, (7.0,), {}, "SpatialAttention: kernel_size must be an int, got 7.0"),
     (SpatialAttention(), (image[0],), {}, r"SpatialAttention: input must be \(N, C, H, W\), got shape \(8, 6, 10\)"),
@@ -32,6 +34,7 @@ BAD = [
     (TokenAttention(8, 2), (torch.zeros(2, 5, 7),), {}, r"TokenAttention: input must be \(\*, T, 8\), got .* 7\)"),
     (TokenAttention(8, 2), (torch.zeros(8),), {}, r"TokenAttention: input must be \(\*, T, 8\), got shape \(8,\)"),
     (TokenAttention(8, 2), (torch.zeros(2, 0, 8),), {}, r"TokenAttention: input must be .* got shape \(2, 0, 8\)"),
+    (TokenAttention(8, 2), (torch.ones(2, 5, 8).long(),), {}, "TokenAttention: input must be floats, got torch.int64"),
     (TokenAttention(8, 2), ([1.0],), {}, r"TokenAttention: input must be a tensor \(\*, T, 8\), got list"),
     (MultiHeadSelfAttention, (8, 0), {}, "MultiHeadSelfAttention: heads must be at least 1, got 0"),
     (MultiHeadSelfAttention, (8, 5), {}, "MultiHeadSelfAttention: channels must divide by heads"),

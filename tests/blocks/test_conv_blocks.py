@@ -1,5 +1,6 @@
 """Convolution with its company: shapes, counts, what the block is made of, and the NumPy twin."""
 
+import numpy as np
 import pytest
 import torch
 from same import assert_same_in_numpy, count_parameters
@@ -11,6 +12,12 @@ from cnnlib.testing import assert_close
 BAD = [
     (ConvNormAct, (3, 0), {}, "ConvNormAct: out_channels must be at least 1, got 0"),
     (ConvNormAct, (3, 8, 3.0), {}, "ConvNormAct: kernel_size must be an int, got 3.0"),
+    (ConvNormAct, (3, True), {}, "ConvNormAct: out_channels must be an int, got True"),
+    (ConvNormAct, (3, 8, 4), {}, "ConvNormAct: kernel_size must be odd, got 4"),
+    (ConvNormAct, (3, 8), {"norm": "batch"}, "must be None or a function or class that makes a layer, got 'batch'"),
+    (ConvNormAct, (3, 8), {"activation": nn.ReLU()}, r"ConvNormAct: activation must be None or .* got ReLU\(\)"),
+    (InvertedResidual, (8, 8), {"kernel_size": 2}, "InvertedResidual: kernel_size must be odd, got 2"),
+    (InvertedResidual, (8, 8), {"norm": nn.BatchNorm2d(48)}, "InvertedResidual: norm must be .* got BatchNorm2d"),
     (ConvNormAct, (6, 8), {"groups": 4}, "in_channels must divide by groups, got in_channels 6 and groups 4"),
     (ConvNormAct, (8, 6), {"groups": 4}, "out_channels must divide by groups, got out_channels 6 and groups 4"),
     (InvertedResidual, (8, 8), {"expansion": 0}, "InvertedResidual: expansion must be at least 1, got 0"),
@@ -85,3 +92,9 @@ def test_stochastic_depth_drops_whole_images_and_keeps_the_mean():
     assert set(first.unique().tolist()) == {0.0, x.new_tensor(1 / 0.7).item()}
     assert abs(out.mean().item() - 1) < 0.04             # 4000 draws: the spread of the mean is 0.01
     assert torch.equal(block.eval()(x), x)
+
+
+def test_an_int_of_numpys_is_an_int():
+    one, three, four = map(np.int64, (1, 3, 4))
+    assert ConvNormAct(three, four, three, one)(torch.randn(2, 3, 5, 7)).shape == (2, 4, 5, 7)
+    assert SqueezeExcitation(four)(torch.randn(2, 4, 5, 7)).shape == (2, 4, 5, 7)

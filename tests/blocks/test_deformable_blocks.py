@@ -28,8 +28,8 @@ BAD = [
     (deform_conv2d, (x4, o18, w4, torch.zeros(4)), {}, r"bias must have shape \(3,\), got \(4,\)"),
     (deform_conv2d, (x4, o18, w4), {"stride": 0}, "stride must be at least 1, got 0"),
     (deform_conv2d, (x4, o18, w4), {"padding": -1}, "padding must be at least 0, got -1"),
-    (deform_conv2d, (x4, o18, w4), {"padding": (1, 2, 3)}, "padding must be an int or two ints"),
-    (deform_conv2d, (x4, o18, w4), {"dilation": 1.5}, "dilation must be an int or two ints, got 1.5"),
+    (deform_conv2d, (x4, o18, w4), {"padding": (1, 2, 3)}, r"padding must be an int or \(H, W\), got \(1, 2, 3\)"),
+    (deform_conv2d, (x4, o18, w4), {"dilation": 1.5}, "deform_conv2d: dilation must be an int, got 1.5"),
     (deform_conv2d, (x4, o18, w4), {"dilation": 3}, r"kernel \(3, 3\) with dilation \(3, 3\) is larger than the input"),
     (deform_conv2d, (x4, o18[:, :17], w4), {}, "offset must have D·18 channels, .* got 17"),
     (deform_conv2d, (x4, torch.zeros(2, 54, 4, 3), w4), {}, "where D divides the 4 channels of input, got 54"),
@@ -37,7 +37,7 @@ BAD = [
     (deform_conv2d, (x4, o18, w4), {"mask": o18}, r"mask must have shape \(2, 9, 4, 3\), got \(2, 18, 4, 3\)"),
     (DeformConv2d, (0, 4), {}, "DeformConv2d: in_channels must be at least 1, got 0"),
     (DeformConv2d, (4, 4, 0), {}, "DeformConv2d: kernel_size must be at least 1, got 0"),
-    (DeformConv2d, (4, 4, "3"), {}, "kernel_size must be an int or two ints, got '3'"),
+    (DeformConv2d, (4, 4, "3"), {}, "DeformConv2d: kernel_size must be an int, got '3'"),
     (DeformConv2d, (4, 6), {"groups": 4}, "out_channels must divide by groups, got out_channels 6 and groups 4"),
     (DeformConv2d, (4, 6), {"offset_groups": 3}, "in_channels must divide by offset_groups"),
     (DeformConv2d(4, 4), (torch.zeros(2, 3, 5, 5),), {}, r"DeformConv2d: input must be \(N, 4, H, W\)"),
@@ -243,3 +243,27 @@ def test_the_twin_in_numpy(modulated):
     layer = DeformConv2d(4, 6, (3, 2), (2, 1), (1, 2), (1, 2), 2, True, 2, modulated)
     nn.init.normal_(layer.offset.weight)
     assert_same_in_numpy(nn.Sequential(layer, nn.ReLU()), (2, 4, 7, 8))
+
+
+@pytest.mark.parametrize("modulated", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_under_autocast_it_is_near_itself(dtype, modulated):
+    """x as it comes from data, or from a layer before that autocast ran in half precision."""
+    torch.manual_seed(0)
+    layer = DeformConv2d(4, 6, 3, padding=1, modulated=modulated)
+    nn.init.normal_(layer.offset.weight, std=0.1)
+    # smooth, and 300 pixels wide: a place there in bfloat16 would be wrong by a pixel
+    x = torch.sin(torch.arange(300) * torch.linspace(0.2, 0.8, 4)[:, None]).expand(2, 5, 4, 300).transpose(1, 2)
+    x = x.to(dtype)
+    want = layer(x.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(x)
+    assert out.isfinite().all()
+    assert_close(out.float(), want, 0.03)
+    out.float().sum().backward()
+    assert all(p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in layer.parameters())
+
+
+def test_its_offsets_are_marked_as_starting_at_zero():
+    layer = DeformConv2d(4, 6)
+    assert [part for part in layer.modules() if getattr(part, "starts_at_zero", False)] == [layer.offset]

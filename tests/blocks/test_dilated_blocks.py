@@ -15,8 +15,8 @@ from torchvision.models.segmentation import deeplabv3  # noqa: E402
 BAD = [
     (ASPP, (0,), {}, "ASPP: in_channels must be at least 1, got 0"),
     (ASPP, (4, 2.0), {}, "ASPP: out_channels must be an int, got 2.0"),
-    (ASPP, (4, 8, 6), {}, "ASPP: rates must be a tuple of ints, got 6"),
-    (ASPP, (4, 8, (6, 0)), {}, "ASPP: rates must be at least 1, got 0"),
+    (ASPP, (4, 8, 6), {}, "ASPP: rates must be a tuple or list of ints, got 6"),
+    (ASPP, (4, 8, (6, 0)), {}, r"ASPP: rates\[1\] must be at least 1, got 0"),
     (ASPP(4, 8), (torch.zeros(2, 3, 5, 5),), {}, r"ASPP: input must be \(N, 4, H, W\), got shape \(2, 3, 5, 5\)"),
     (ASPP(4, 8), (torch.zeros(4, 5, 5),), {}, r"got shape \(4, 5, 5\)"),
 ]

@@ -18,6 +18,7 @@ BAD = [
     (Inception, (5, 2, 3, 4, 1, 0, 7), {}, "Inception: out5 must be at least 1, got 0"),
     (Inception, (5, 2, 3, 4, 1, 6, 7.0), {}, "Inception: out_pool must be an int, got 7.0"),
     (Inception, WIDTHS, {"kernel5": 4}, "Inception: kernel5 must be odd, .*got 4"),
+    (Inception, WIDTHS, {"norm": "batch"}, "Inception: norm must be None or a .* that makes a layer, got 'batch'"),
     (Inception(*WIDTHS), (torch.zeros(2, 4, 9, 7),), {}, r"Inception: input must be \(N, 5, H, W\), got shape \(2, 4"),
 ]
 

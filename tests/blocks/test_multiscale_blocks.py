@@ -15,15 +15,22 @@ maps_of = [torch.zeros(1, 4, 8, 9), torch.zeros(1, 6, 4, 5)]
 
 BAD = [
     (TopDownPyramid, ((4, 0),), {}, r"TopDownPyramid: in_channels\[1\] must be at least 1, got 0"),
-    (TopDownPyramid, ((),), {}, "TopDownPyramid: in_channels must be one number for each map, got none"),
+    (TopDownPyramid, ((),), {}, r"TopDownPyramid: in_channels must hold at least one int, got \(\)"),
+    (TopDownPyramid, (8,), {}, "TopDownPyramid: in_channels must be a tuple or list of ints, got 8"),
     (TopDownPyramid, ((4, 6), 2.0), {}, "TopDownPyramid: out_channels must be an int, got 2.0"),
     (TopDownPyramid((4, 6), 5), (maps_of[:1],), {}, "input must be 2 feature maps, the finest first, got 1"),
     (TopDownPyramid((4, 6), 5), (maps_of[0],), {}, "input must be a list of 2 feature maps, got Tensor"),
     (TopDownPyramid((4, 6), 5), (maps_of[::-1],), {}, r"TopDownPyramid: input must be \(N, 4, H, W\)"),
+    (TopDownPyramid((4, 6), 5), ([maps_of[0].expand(3, -1, -1, -1), maps_of[1]],), {},
+     r"TopDownPyramid: input must be maps of the same N images, got shapes \[\(3, 4, 8, 9\), \(1, 6, 4, 5\)\]"),
+    (HRExchange, (4,), {}, "HRExchange: channels must be a tuple or list of ints, got 4"),
     (HRExchange, ((4, "a"),), {}, r"HRExchange: channels\[1\] must be an int, got 'a'"),
-    (HRExchange, ((),), {}, "HRExchange: channels must be one number for each map, got none"),
+    (HRExchange, ((),), {}, r"HRExchange: channels must hold at least one int, got \(\)"),
     (HRExchange, ((4, 6), 3), {}, "outputs must be at most 2, as many as channels, got 3"),
     (HRExchange((4, 6)), (maps_of[1:],), {}, "HRExchange: input must be 2 feature maps"),
+    (HRExchange((4, 6)), ([maps_of[0], maps_of[1][..., :4]],), {},
+     r"HRExchange: input must be maps of H, W = \[\(8, 9\), \(4, 5\)\], .*, got \[\(8, 9\), \(4, 4\)\]"),
+    (HRExchange((4, 6)), ([maps_of[0], maps_of[1].expand(2, -1, -1, -1)],), {}, "HRExchange: .* the same N images"),
 ]
 
 

@@ -26,7 +26,9 @@ BAD = [
     (adaptive_instance_norm, (x4, x4[:, :3]), {}, "content and style must agree in N and C, got shapes"),
     (adaptive_instance_norm, (x4[0], x4), {}, r"adaptive_instance_norm: input must be \(N, C, H, W\)"),
     (adaptive_instance_norm, (x4, x4[0]), {}, r"adaptive_instance_norm: style: input must be \(N, C, H, W\)"),
-    (adaptive_instance_norm, (x4, x4, -1), {}, "adaptive_instance_norm: eps must be at least 0, got -1"),
+    (adaptive_instance_norm, (x4, x4, -1), {}, "adaptive_instance_norm: eps must be a number from 0 on, got -1"),
+    (adaptive_instance_norm, (x4, x4, None), {}, "eps must be a number from 0 on, got None"),
+    (adaptive_instance_norm, (x4, x4, "1e-5"), {}, "eps must be a number from 0 on, got '1e-5'"),
     (AdaptiveInstanceNorm2d, (4, 0), {}, "AdaptiveInstanceNorm2d: features must be at least 1, got 0"),
     (AdaptiveInstanceNorm2d(4, 7), (x4[:, :3], w2), {}, r"AdaptiveInstanceNorm2d: input must be \(N, 4, H, W\)"),
     (AdaptiveInstanceNorm2d(4, 7), (x4, w2[:1]), {}, r"w must be a tensor \(2, 7\), .* got shape \(1, 7\)"),
@@ -38,10 +40,13 @@ BAD = [
     (ConditionalGroupNorm(4, 7, 2), (x4, None), {}, "ConditionalGroupNorm: w must be a tensor .* got NoneType"),
     (weight_norm, (nn.ReLU(),), {}, "weight_norm: layer must be a module with a weight of at least two axes, got ReLU"),
     (weight_norm, (nn.BatchNorm2d(3),), {}, "weight_norm: layer must be a module with a weight of at least two axes"),
-    (weight_norm, (nn.Linear(2, 3), 2), {}, "weight_norm: dim must be None or from 0 to 1, got 2"),
+    (weight_norm, (nn.Linear(2, 3), 2), {}, "weight_norm: dim must be from 0 to 1, got 2"),
+    (weight_norm, (nn.Linear(2, 3), -1), {}, "weight_norm: dim must be at least 0, got -1"),
+    (weight_norm, (nn.Linear(2, 3), "a"), {}, "weight_norm: dim must be an int, got 'a'"),
     (WeightNorm(), (torch.ones(4), torch.ones(4, 3)), {}, r"WeightNorm: g must have shape \(4, 1\), got \(4,\)"),
     (spectral_norm, (5,), {}, "spectral_norm: layer must be a module with a weight of at least two axes, got 5"),
     (spectral_norm, (nn.Linear(2, 3), 0), {}, "SpectralNorm: n_power_iterations must be at least 1, got 0"),
+    (SpectralNorm, (torch.ones(4, 3),), {"dim": 7}, "SpectralNorm: dim must be from 0 to 1, got 7"),
     (SpectralNorm, (torch.ones(4),), {}, r"weight must be a tensor of at least two axes, got shape \(4,\)"),
 ]
 
@@ -125,6 +130,13 @@ def test_a_conditional_batch_norm_in_use_takes_the_running_statistics():
     plain.eval()
     gamma, beta = block.affine(y)[:, :, None, None].split(4, dim=1)
     assert_close(block(x, y), (1 + gamma) * plain(x) + beta)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.int32])
+def test_classes_may_be_ints_of_any_size(dtype):
+    block = randomise(ConditionalBatchNorm2d(4, 3)).eval()
+    y = torch.tensor([0, 1])
+    assert torch.equal(block(x4, y.to(dtype)), block(x4, y))
 
 
 @pytest.mark.parametrize("name", ["batch", "group"])

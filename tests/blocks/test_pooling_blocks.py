@@ -21,6 +21,9 @@ BAD = [
     (BlurPool2d(4), (x4,), {}, r"BlurPool2d: input must be \(N, 4, H, W\), got shape \(2, 3, 6, 5\)"),
     (BlurPool2d(3, 11), (x4,), {}, "BlurPool2d: input must be .* with H ≥ 6, W ≥ 6, got shape"),
     (MaxBlurPool2d, (3, 0), {}, "MaxBlurPool2d: pool_size must be at least 1, got 0"),
+    (MaxBlurPool2d(4), (x4,), {}, r"MaxBlurPool2d: input must be \(N, 4, H, W\), got shape \(2, 3, 6, 5\)"),
+    (MaxBlurPool2d(3, 2, 3), (x4[..., :2],), {}, "MaxBlurPool2d: input must be .* with H ≥ 3, W ≥ 3, got shape"),
+    (MaxBlurPool2d(3, 3, 5), (x4[..., :2],), {}, "MaxBlurPool2d: input must be .* with H ≥ 3, W ≥ 3, got shape"),
     (StochasticPool2d, (2, 0), {}, "StochasticPool2d: stride must be at least 1, got 0"),
     (StochasticPool2d(6), (x4,), {}, "StochasticPool2d: input must be .* with H ≥ 6, W ≥ 6, got shape"),
     (StochasticPool2d(2), (x4[0],), {}, r"StochasticPool2d: input must be \(N, C, H, W\), got shape \(3, 6, 5\)"),
@@ -35,6 +38,8 @@ BAD = [
     (FractionalMaxPool2d(2, 5), (x4,), {}, "5 windows of kernel_size 2 do not fit into 5 pixels; .* from 1 to 4"),
     (FractionalMaxPool2d(2, None, 0.1), (x4,), {}, "0 windows of kernel_size 2 do not fit into 6 pixels"),
     (FractionalMaxPool2d(2, 3), (x4, torch.zeros(3, 2)), {}, r"samples must be \(2, 3, 2\), got shape \(3, 2\)"),
+    (FractionalMaxPool2d(2, 3), (x4, [[[0.5, 0.5]] * 3] * 2), {}, "samples must be a tensor of floats, got list"),
+    (FractionalMaxPool2d(2, 3), (x4, torch.zeros(2, 3, 2).long()), {}, "samples must be a tensor of floats, got torch"),
     (FractionalMaxPool2d(7, 1), (x4,), {}, "FractionalMaxPool2d: input must be .* with H ≥ 7, W ≥ 7, got shape"),
 ]
 
@@ -162,6 +167,18 @@ def test_fractional_max_pool_draws_as_torch_does_and_takes_a_ratio():
         assert torch.equal(ours, theirs)
     pool = FractionalMaxPool2d(2, 6)
     assert not torch.equal(pool(x), pool(x)) and not torch.equal(pool.eval()(x), pool(x))    # chance in use too
+
+
+def test_fractional_max_pool_of_no_images_is_no_images():
+    assert FractionalMaxPool2d(2, (3, 2))(x4[:0]).shape == (0, 3, 3, 2)
+
+
+@pytest.mark.parametrize(("pool_size", "blur_size"), [(1, 3), (2, 3), (3, 3), (4, 2), (4, 5), (5, 4)])
+def test_max_blur_pool_takes_the_smallest_image_that_it_says_it_takes(pool_size, blur_size):
+    pool = MaxBlurPool2d(3, pool_size, blur_size)
+    assert pool(torch.randn(2, 3, pool.least, pool.least + 1)).isfinite().all()
+    with pytest.raises((RuntimeError, ValueError)):                      # one row less is refused by its two parts too
+        pool[1](pool[0](torch.randn(2, 3, pool.least - 1, 9)))
 
 
 def test_fractional_windows_fill_the_image():

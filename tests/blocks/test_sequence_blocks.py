@@ -18,6 +18,10 @@ BAD = [
     (WaveNetStack, (3, 4, 0), {}, "WaveNetStack: layers must be at least 1, got 0"),
     (WaveNetStack(3, 4, 2), (torch.zeros(2, 4, 9),), {}, r"input must be \(N, 3, L\), got shape \(2, 4, 9\)"),
     (Conv3dNormAct, (3, 4, 3, 0), {}, "Conv3dNormAct: stride must be at least 1, got 0"),
+    (Conv3dNormAct, (3, 4, 2), {}, "Conv3dNormAct: kernel_size must be odd, got 2"),
+    (Conv3dNormAct, (3, 4), {"norm": "batch"}, "Conv3dNormAct: norm must be None or .* makes a layer, got 'batch'"),
+    (Conv2Plus1d, (3, 4, 4), {}, "Conv2Plus1d: kernel_size must be odd, got 4"),
+    (Conv2Plus1d, (3, 4), {"activation": nn.ReLU()}, r"Conv2Plus1d: activation must be None or .* got ReLU\(\)"),
     (Conv2Plus1d, (3.0, 4), {}, "Conv2Plus1d: in_channels must be an int, got 3.0"),
 ]
 
@@ -147,3 +151,28 @@ def test_2_plus_1_d_is_torchvisions(stride):
 def test_a_convolution_has_a_bias_only_without_a_norm():
     assert count_parameters(Conv3dNormAct(3, 8)) == 3 * 8 * 27 + 2 * 8
     assert count_parameters(Conv3dNormAct(3, 8, norm=None)) == 3 * 8 * 27 + 8
+
+
+def test_every_weight_of_a_stack_gets_a_gradient():
+    torch.manual_seed(0)
+    net = WaveNetStack(3, 5, 3)
+    net(torch.randn(2, 3, 11)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+    assert [block.residual is None for block in net.blocks] == [False, False, True]
+    x = torch.randn(2, 3, 11)
+    assert torch.equal(net.blocks[-1](x)[0], x)
+
+
+def test_two_plus_one_without_norm_is_its_two_convolutions_with_biases():
+    torch.manual_seed(0)
+    block, x = Conv2Plus1d(3, 4, stride=2, norm=None, activation=None), torch.randn(2, 3, 5, 7, 9)
+    space, time = block
+    assert space.bias is not None and time.bias is not None
+    want = F.conv3d(x, space.weight, space.bias, (1, 2, 2), (0, 1, 1))
+    assert_close(block(x), F.conv3d(want, time.weight, time.bias, (2, 1, 1), (1, 0, 0)))
+    assert [type(part) for part in Conv2Plus1d(3, 4, norm=None)] == [nn.Conv3d, nn.ReLU, nn.Conv3d]
+    assert [part.bias is None for part in Conv2Plus1d(3, 4) if isinstance(part, nn.Conv3d)] == [True, True]
+
+
+def test_two_plus_one_has_a_channel_between():
+    assert Conv2Plus1d(1, 1, 1)(torch.randn(2, 1, 3, 5, 4)).shape == (2, 1, 3, 5, 4)       # ⌊1/2⌋ would be none

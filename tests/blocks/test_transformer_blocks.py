@@ -28,6 +28,8 @@ BAD = [
     (TransformerBlock, (8, 3), {}, "TransformerBlock: channels must divide by heads, got channels 8 and heads 3"),
     (TransformerBlock, (8, 2, 0), {}, "TransformerBlock: hidden must be at least 1, got 0"),
     (TransformerBlock(6, 2), (image,), {}, r"TransformerBlock: input must be \(\*, T, 6\), got shape \(1, 3, 6, 8\)"),
+    (TransformerBlock, (8, 2, 4, nn.GELU()), {}, "TransformerBlock: activation must be None or .* got GELU"),
+    (TransformerBlock(8, 2), (image[0].byte(),), {}, "TransformerBlock: input must be floats, got torch.uint8"),
     (TimeEmbedding, (5, 8), {}, "TimeEmbedding: channels must be even, got 5"),
     (TimeEmbedding, (4, 0), {}, "TimeEmbedding: out_channels must be at least 1, got 0"),
     (TimeEmbedding(4, 8), (torch.zeros(2, 1),), {}, r"TimeEmbedding: input must be \(N,\), got shape \(2, 1\)"),
@@ -108,7 +110,17 @@ def test_the_waves_are_their_formula_all_sines_then_all_cosines():
     block = TimeEmbedding(8, 5)
     for t in (0.0, 1.0, 0.37, 12.5, -3.25, 999.0):
         want = [math.sin(t / 10000**(i / 4)) for i in range(4)] + [math.cos(t / 10000**(i / 4)) for i in range(4)]
-        assert_close(block.wave(torch.tensor([t]))[0], torch.tensor(want), 1e-4 if t > 100 else 1e-6)
+        assert_close(block.wave(torch.tensor([t]))[0], torch.tensor(want), 1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [
+    (torch.bfloat16, 2**-8), (torch.float16, 2**-11), (torch.float32, 1e-7), (torch.float64, 1e-12)])
+def test_the_waves_are_as_exact_as_the_network_s_numbers(dtype, tolerance):
+    block = TimeEmbedding(8, 5).to(dtype)
+    want = [wave(999 / 10000**(i / 4)) for wave in (math.sin, math.cos) for i in range(4)]
+    wave = block.wave(torch.tensor([999]))
+    assert wave.dtype == dtype and block(torch.tensor([999])).dtype == dtype
+    assert_close(wave[0].double(), torch.tensor(want, dtype=torch.float64), tolerance)
 
 
 def test_the_waves_are_those_of_vaswani_in_another_order():
@@ -130,6 +142,6 @@ def test_the_network_behind_the_waves():
     assert_close(block(t), hidden * torch.sigmoid(hidden) @ second.weight.T + second.bias)
     assert block(t).shape == (3, 5)
     assert_close(from_torch(block)(Tensor(t.numpy())).data, block(t))
-    assert not any("frequencies" in key for key in block.state_dict())
+    assert not any("index" in key for key in block.state_dict())
     ints = torch.tensor([0, 3, 100])
     assert_close(block.float()(ints), block(ints.double()))

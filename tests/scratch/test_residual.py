@@ -15,12 +15,14 @@ BAD = [
     (residual.Bottleneck, (8, 10), {}, "Bottleneck: out_channels must divide by 4, got 10"),
     (residual.Bottleneck, (8, 8, 0), {}, "Bottleneck: stride must be at least 1, got 0"),
     (residual.PreActBlock, (8, 0), {}, "PreActBlock: out_channels must be at least 1, got 0"),
+    (residual.PreActBottleneck, (8, 10), {}, "PreActBottleneck: out_channels must divide by 4, got 10"),
+    (residual.PreActBottleneck, (8, 8, 0), {}, "PreActBottleneck: stride must be at least 1, got 0"),
     (residual.DenseLayer, (8, 4, 0), {}, "DenseLayer: bottleneck must be at least 1, got 0"),
     (residual.DenseBlock, (8, 4, 0), {}, "DenseBlock: layers must be at least 1, got 0"),
     (residual.Transition, (8, 2.5), {}, "Transition: out_channels must be an int or 1 ints, got 2.5"),
     (residual.BasicBlock(8, 8), (np.zeros((2, 3, 5, 7), np.float32),), {}, "conv2d: input has 3 channels"),
 ]
-CASES = [(name, sizes) for name in ("BasicBlock", "Bottleneck", "PreActBlock")
+CASES = [(name, sizes) for name in ("BasicBlock", "Bottleneck", "PreActBlock", "PreActBottleneck")
          for sizes in ((8, 8), (8, 12), (8, 8, 2), (8, 12, 3))]
 CASES += [("DenseLayer", (8, 5)), ("DenseBlock", (8, 3, 3)), ("DenseBlock", (8, 3, 2, 2)), ("Transition", (8, 5))]
 
