@@ -9,7 +9,7 @@ from a torch.Generator or, with None, from torch's own. With `cnnlib.training.fi
 """
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -38,9 +38,9 @@ def crop(images, top, left, height, width):
     Raises TypeError or ValueError.
     """
     _check("crop", images)
-    _check_range("crop", "height", height, 1, images.shape[2])
-    _check_range("crop", "width", width, 1, images.shape[3])
-    top, left = _each("crop", "top", top, images).long(), _each("crop", "left", left, images).long()
+    height = _check_int("crop", "height", height, 1, images.shape[2])
+    width = _check_int("crop", "width", width, 1, images.shape[3])
+    top, left = _each("crop", "top", top, images, whole=True), _each("crop", "left", left, images, whole=True)
     if min(top.min(), left.min()) < 0 or top.max() + height > images.shape[2] or left.max() + width > images.shape[3]:
         raise ValueError(f"crop: a window of {height} × {width} must lie in the image {tuple(images.shape[2:])}; top "
                          f"is from {top.min()} to {top.max()}, left from {left.min()} to {left.max()}")
@@ -145,7 +145,12 @@ def erase(images, top, left, height, width, value=0.0):
     rows = torch.arange(images.shape[2], device=images.device)[:, None]
     columns = torch.arange(images.shape[3], device=images.device)
     covered = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
-    return torch.where(covered, torch.as_tensor(value, dtype=images.dtype, device=images.device), images)
+    try:
+        value = torch.as_tensor(value, dtype=images.dtype, device=images.device).expand_as(images)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"erase: value must be a number or a tensor that fits {tuple(images.shape)}, "
+                        f"got {_shape(value)}") from None
+    return torch.where(covered, value, images)
 
 
 def mix(images, targets, weight, order):
@@ -158,6 +163,8 @@ def mix(images, targets, weight, order):
     _check("mix", images)
     if not isinstance(targets, torch.Tensor) or targets.ndim != 2 or len(targets) != len(images):
         raise ValueError(f"mix: targets must be (N, K) with N = {len(images)}, got {_shape(targets)}")
+    if not isinstance(order, (torch.Tensor, np.ndarray, list, tuple)):
+        raise TypeError(f"mix: order must be {len(images)} ints, got {order!r}")
     order = torch.as_tensor(order, device=images.device)
     if order.shape != (len(images),) or order.is_floating_point() or order.min() < 0 or order.max() >= len(images):
         raise ValueError(f"mix: order must be {len(images)} ints from 0 to {len(images) - 1}, got {order.tolist()}")
@@ -172,7 +179,7 @@ def mix(images, targets, weight, order):
 
 def random_horizontal_flip(images, p=0.5, *, generator=None):
     """Mirror each image with probability p.  Raises TypeError or ValueError."""
-    _check("random_horizontal_flip", images)
+    _check("random_horizontal_flip", images, generator)
     _check_range("random_horizontal_flip", "p", p, 0, 1)
     return horizontal_flip(images, _uniform(0, 1, images, generator) < p)
 
@@ -183,9 +190,8 @@ def random_crop(images, padding, *, generator=None):
     padding: an int ≥ 0, all its (2·padding + 1)² moves are equally likely.  Raises TypeError or ValueError.
     Source: He et al. (2016), where it is 4 pixels of 32.
     """
-    _check("random_crop", images)
-    if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
-        raise ValueError(f"random_crop: padding must be an int of at least 0, got {padding!r}")
+    _check("random_crop", images, generator)
+    padding = _check_int("random_crop", "padding", padding, 0)
     top, left = (torch.randint(2 * padding + 1, (len(images),), generator=generator) for _ in range(2))
     return crop(F.pad(images, (padding,) * 4), top, left, *images.shape[2:])
 
@@ -198,7 +204,7 @@ def random_affine(images, degrees=0.0, translate=0.0, scale=(1.0, 1.0), shear=0.
     scale: (smallest, largest).  shear: from −shear to shear degrees. All are drawn evenly.
     Raises TypeError or ValueError.
     """
-    _check("random_affine", images)
+    _check("random_affine", images, generator)
     for name, value, most in [("degrees", degrees, 360), ("translate", translate, 1), ("shear", shear, 89)]:
         _check_range("random_affine", name, value, 0, most)
     low, high = _check_interval("random_affine", "scale", scale)
@@ -212,7 +218,7 @@ def color_jitter(images, brightness=0.0, contrast=0.0, saturation=0.0, gamma=0.0
 
     Strengths are numbers ≥ 0; 0 changes nothing.  Raises TypeError or ValueError.
     """
-    _check("color_jitter", images)
+    _check("color_jitter", images, generator)
     for name, adjust, strength in [("brightness", adjust_brightness, brightness),
                                    ("contrast", adjust_contrast, contrast),
                                    ("saturation", adjust_saturation, saturation), ("gamma", adjust_gamma, gamma)]:
@@ -224,7 +230,7 @@ def color_jitter(images, brightness=0.0, contrast=0.0, saturation=0.0, gamma=0.0
 
 def gaussian_noise(images, std, *, generator=None):
     """Add normal noise of standard deviation std ≥ 0, and stay in [0, 1].  Raises TypeError or ValueError."""
-    _check("gaussian_noise", images)
+    _check("gaussian_noise", images, generator)
     _check_range("gaussian_noise", "std", std, 0, math.inf)
     noise = torch.randn(images.shape, generator=generator, dtype=images.dtype)
     return add_noise(images, std * noise.to(images.device))
@@ -236,9 +242,8 @@ def cutout(images, size, *, generator=None):
     Every pixel is as likely to be the centre, so a part of the square may lie outside.  size: an int ≥ 1.
     Raises TypeError or ValueError.
     """
-    _check("cutout", images)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"cutout: size must be an int of at least 1, got {size!r}")
+    _check("cutout", images, generator)
+    size = _check_int("cutout", "size", size, 1)
     row, column = (torch.randint(length, (len(images),), generator=generator) for length in images.shape[2:])
     return erase(images, row - size // 2, column - size // 2, size, size)
 
@@ -251,7 +256,7 @@ def random_erasing(images, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 1 / 0.3), valu
     times at most; then the image stays.  value: what covers, a number, or "noise" for other normal noise at each pixel.
     Raises TypeError or ValueError.
     """
-    _check("random_erasing", images)
+    _check("random_erasing", images, generator)
     _check_range("random_erasing", "p", p, 0, 1)
     ends = _check_interval("random_erasing", "scale", scale)
     logs = map(math.log, _check_interval("random_erasing", "ratio", ratio))
@@ -281,16 +286,20 @@ def mixup(images, labels, classes, alpha=0.2, *, generator=None):
     → images (N, C, H, W), targets (N, classes) of the images' dtype, which cross_entropy takes in place of labels.
     Raises TypeError or ValueError.
     """
-    _check("mixup", images)
-    if not alpha > 0:
-        raise ValueError(f"mixup: alpha must be positive, got {alpha}")
-    if not isinstance(labels, torch.Tensor) or len(labels) != len(images):
+    _check("mixup", images, generator)
+    classes = _check_int("mixup", "classes", classes, 1)
+    _check_range("mixup", "alpha", alpha, 0, math.inf)
+    if not 0 < alpha < math.inf:
+        raise ValueError(f"mixup: alpha must be positive and finite, got {alpha}")
+    if not isinstance(labels, torch.Tensor) or labels.shape[:1] != images.shape[:1]:
         raise ValueError(f"mixup: labels must be a tensor of {len(images)} labels, got {_shape(labels)}")
     if not labels.is_floating_point():
         if labels.ndim != 1 or labels.min() < 0 or labels.max() >= classes:
             raise ValueError(f"mixup: labels must be (N,) and from 0 to {classes - 1}, got {_shape(labels)} "
                              f"from {labels.min()} to {labels.max()}")
         labels = F.one_hot(labels.long(), classes).to(images.dtype)
+    if labels.shape[1:] != (classes,):
+        raise ValueError(f"mixup: labels that are probabilities must be (N, {classes}), got {_shape(labels)}")
     # torch draws from no Beta distribution with a generator of ours; NumPy does, from a seed that this one gives.
     seed = int(torch.randint(2**62, (1,), generator=generator))
     weight = torch.as_tensor(np.random.default_rng(seed).beta(alpha, alpha, len(images)))
@@ -299,33 +308,46 @@ def mixup(images, labels, classes, alpha=0.2, *, generator=None):
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
-def _check(function, images):
+def _check(function, images, generator=None):
     if not isinstance(images, torch.Tensor):
         raise TypeError(f"{function}: images must be a tensor (N, C, H, W), got {type(images).__name__}")
     if images.ndim != 4 or not images.is_floating_point() or 0 in images.shape:
         raise ValueError(f"{function}: images must be floats (N, C, H, W), got shape {tuple(images.shape)} "
                          f"of {images.dtype}")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"{function}: generator must be None or a torch.Generator, got {type(generator).__name__}")
+
+
+def _check_int(function, argument, value, low, high=math.inf):
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{function}: {argument} must be an int, got {value!r}")
+    _check_range(function, argument, value, low, high)
+    return int(value)
 
 
 def _check_range(function, argument, value, low, high):
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{function}: {argument} must be a number, got {value!r}")
     if not low <= value <= high:
-        raise ValueError(f"{function}: {argument} must be from {low} to {high}, got {value}")
+        allowed = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+        raise ValueError(f"{function}: {argument} must be {allowed}, got {value}")
 
 
 def _check_interval(function, argument, value):
-    if not isinstance(value, (tuple, list)) or len(value) != 2 or not 0 < value[0] <= value[1]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(isinstance(end, Real) for end in value) or \
+            not 0 < value[0] <= value[1] < math.inf:
         raise ValueError(f"{function}: {argument} must be (smallest, largest), both positive, got {value!r}")
     return value
 
 
-def _each(function, argument, value, images, least=-math.inf):
-    """A number, or numbers (N,), as a tensor (1 or N, 1, 1, 1) of the images' dtype and device."""
+def _each(function, argument, value, images, least=-math.inf, whole=False):
+    """A number, or numbers (N,), as a tensor (1 or N, 1, 1, 1) of the images' dtype, or of ints, on their device."""
     try:
-        value = torch.as_tensor(value, dtype=images.dtype, device=images.device)
+        value = torch.as_tensor(value, dtype=None if whole else images.dtype, device=images.device)
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"{function}: {argument} must be a number or numbers, got {value!r}") from None
+    if whole and (value.is_floating_point() or value.dtype == torch.bool):
+        raise TypeError(f"{function}: {argument} must be an int or ints, got numbers of {value.dtype}")
     if value.shape not in ((), (1,), (len(images),)):
         raise ValueError(f"{function}: {argument} must be a number or ({len(images)},), one for each image, "
                          f"got shape {tuple(value.shape)}")

@@ -1,6 +1,7 @@
 """Real images that need no network: digits, photographs that ship inside Python packages, and digits on photographs."""
 
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +53,11 @@ def photo(name, size=None, gray=False):
     Returns float32 in [0, 1]: (H, W, 3), or (H, W) where gray is asked for or the photograph has no colour.
     Raises ValueError for a name or a size that is not allowed.
     """
-    if name not in PHOTOS:
+    if not isinstance(name, str) or name not in PHOTOS:
         raise ValueError(f"photo: name must be one of {', '.join(sorted(PHOTOS))}; got {name!r}")
     if size is not None and (
-        len(np.shape(size)) != 1 or len(size) != 2 or any(int(s) != s or s < 1 for s in size)
+        not isinstance(size, (tuple, list, np.ndarray)) or len(size) != 2
+        or any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in size)
     ):
         raise ValueError(f"photo: size must be None or (H, W) of two ints ≥ 1, got {size!r}")
     from skimage.util import img_as_float32

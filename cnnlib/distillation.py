@@ -2,11 +2,12 @@
 
 import copy
 
+import numpy as np
 import torch
 from torch import nn
 
 from .losses import distillation_loss
-from .training import fit
+from .training import _check_dtype, fit
 
 __all__ = ["distill"]
 
@@ -29,6 +30,11 @@ def distill(student, teacher, x, y, epochs, lr=1e-3, batch_size=64, seed=0, *, t
             raise TypeError(f"distill: {argument} must be an nn.Module, got {type(net).__name__}")
     if refused := {"loss", "validation", "patience"} & set(options):
         raise ValueError(f"distill: {', '.join(sorted(refused))} cannot be given; only `fit` takes it")
+    if augment is not None and not callable(augment):
+        raise TypeError(f"distill: augment must be None or a function, as in `fit`, got {augment!r}")
+    for argument, value in {"x": x, "y": y}.items():
+        if not isinstance(value, (np.ndarray, torch.Tensor, list, tuple)) and not (argument == "y" and y is None):
+            raise TypeError(f"distill: {argument} must be an array or a tensor, got {type(value).__name__}")
     x = torch.as_tensor(x)
     y = torch.full((len(x),), -100) if y is None else torch.as_tensor(y)
     if y.is_floating_point() or y.dtype == torch.bool or y.shape != (len(x),) or len(x) == 0:
@@ -36,15 +42,15 @@ def distill(student, teacher, x, y, epochs, lr=1e-3, batch_size=64, seed=0, *, t
                          f"got {y.dtype} {tuple(y.shape)} for {tuple(x.shape)}")
 
     teacher = copy.deepcopy(teacher).eval()
-    device, dtype = next(((p.device, p.dtype) for p in teacher.parameters()), (x.device, x.dtype))
-    if x.is_floating_point() and x.dtype != dtype:
-        raise ValueError(f"distill: x must have the dtype of the teacher, {dtype}, got {x.dtype}")
+    device = next((p.device for p in teacher.parameters()), x.device)
+    _check_dtype("distill", "teacher", teacher, x)
 
     def ask(images, labels):
         """What `fit` hands to the loss: the teacher's logits and the label in one row, (N, C + 1)."""
         with torch.no_grad():
             logits = torch.cat([teacher(part.to(device)).cpu() for part in images.split(500)])
-        return torch.cat([logits, labels[:, None].to(logits)], 1)        # class numbers are exact in float32
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))                 # class numbers are exact
+        return torch.cat([logits, labels[:, None].to(logits)], 1)
 
     def augment_and_ask(images, labels, generator):
         images, labels = augment(images, labels, generator)

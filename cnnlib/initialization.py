@@ -2,6 +2,7 @@
 
 import copy
 import math
+from numbers import Real
 
 import pandas as pd
 import torch
@@ -29,16 +30,18 @@ def fans(weight):
 
 
 @torch.no_grad()
-def initialize(net, method="he_normal", mode="fan_in", slope=0.0, generator=None):
+def initialize(net, method="he_normal", mode="fan_in", negative_slope=0.0, generator=None):
     """Draw the weights of all convolutions and linear layers anew, in place; their biases become 0.
 
     Var w = 2 / (fan_in + fan_out)         "glorot_…", for activations that are linear around 0 (Glorot & Bengio 2010)
-    Var w = 2 / ((1 + slope²) · fan)       "he_…", for ReLU, which loses half; leaky ReLU has a slope (He et al. 2015)
+    Var w = 2 / ((1 + s²) · fan)           "he_…", for ReLU, which loses half (He et al. 2015)
 
     method: these with "normal", or "uniform", even numbers from ±√(3 · Var w).  mode: "fan_in" keeps the size of He's
-    activations, "fan_out" that of the gradients.  Everything else stays as it is: norms, transposed convolutions (see
-    `icnr_` of `cnnlib.blocks`), parameters of attention.  → net.
-    Raises TypeError or ValueError naming the argument, also where there is no such layer.
+    activations, "fan_out" that of the gradients.  negative_slope: s, for leaky ReLU.  generator: torch's, or None.
+    Everything else stays as it is: norms, transposed convolutions (see `icnr_` of `cnnlib.blocks`), parameters of
+    attention, and layers with a true attribute `starts_at_zero`, as that for the offsets of `DeformConv2d`.  → net.
+    Raises TypeError or ValueError naming the argument, also where there is no such layer, or one whose weight is
+    computed anew from others, as by weight_norm.
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"initialize: net must be a torch.nn.Module, got {type(net).__name__}")
@@ -46,15 +49,25 @@ def initialize(net, method="he_normal", mode="fan_in", slope=0.0, generator=None
         raise ValueError(f"initialize: method must be one of {', '.join(METHODS)}; got {method!r}")
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f'initialize: mode must be "fan_in" or "fan_out", got {mode!r}')
-    layers = [layer for layer in net.modules() if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))]
+    if isinstance(negative_slope, bool) or not isinstance(negative_slope, Real):
+        raise TypeError(f"initialize: negative_slope must be a number, got {negative_slope!r}")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"initialize: generator must be None or a torch.Generator, got {type(generator).__name__}")
+    layers = {name: layer for name, layer in net.named_modules()
+              if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))
+              and not getattr(layer, "starts_at_zero", False)}
     if not layers:
         raise ValueError("initialize: net has no convolution and no linear layer")
-    for layer in layers:
+    for name, layer in layers.items():
+        if "weight" not in dict(layer.named_parameters(recurse=False)):
+            raise ValueError(f"initialize: the weight of layer {name!r} is computed from others, and would not stay "
+                             "as drawn; call torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') first")
+    for layer in layers.values():
         fan_in, fan_out = fans(layer.weight)
         if method.startswith("glorot"):
             variance = 2 / (fan_in + fan_out)
         else:
-            variance = 2 / ((1 + slope**2) * (fan_in if mode == "fan_in" else fan_out))
+            variance = 2 / ((1 + negative_slope**2) * (fan_in if mode == "fan_in" else fan_out))
         if method.endswith("normal"):
             layer.weight.normal_(0, math.sqrt(variance), generator=generator)
         else:

@@ -7,8 +7,11 @@ The target is given: no gradient goes to it. reduction: "mean", "sum" or "none" 
 The NumPy twins, with their gradients derived by hand, stand in `cnnlib.scratch.region_loss`.
 """
 
+from numbers import Real
+
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 __all__ = ["dice_loss", "distillation_loss", "feature_maps", "focal_loss", "gram_matrix", "iou_loss",
            "label_smoothing_cross_entropy", "perceptual_loss", "style_loss", "tversky_loss"]
@@ -31,6 +34,7 @@ def focal_loss(input, target, *, alpha=None, gamma=2.0, reduction="mean"):
     name = "focal_loss"
     target, binary = _check_target(name, input, target)
     _check_reduction(name, reduction)
+    _check_numbers(name, gamma=gamma)
     if not gamma >= 0:
         raise ValueError(f"{name}: gamma must be at least 0, got {gamma}")
     if binary:
@@ -42,11 +46,14 @@ def focal_loss(input, target, *, alpha=None, gamma=2.0, reduction="mean"):
     # Where nothing is wrong the slope of wrong^γ would be infinite for γ < 1, and ∞ · 0 is nan.
     loss = wrong.clamp_min(torch.finfo(input.dtype).tiny) ** gamma * loss
     if alpha is not None and binary:
-        if torch.as_tensor(alpha).ndim or not 0 <= alpha <= 1:
+        if not _is_number(alpha) or not 0 <= alpha <= 1:
             raise ValueError(f"{name}: alpha of a binary target must be a number from 0 to 1, got {alpha}")
         loss = loss * (alpha * target + (1 - alpha) * (1 - target))
     elif alpha is not None:
-        alpha = torch.as_tensor(alpha, dtype=input.dtype, device=input.device)
+        try:
+            alpha = torch.as_tensor(alpha, dtype=input.dtype, device=input.device)
+        except (TypeError, ValueError, RuntimeError):
+            raise TypeError(f"{name}: alpha must be numbers, one for each class, got {alpha!r}") from None
         if alpha.shape != (input.shape[1],):
             raise ValueError(f"{name}: alpha must hold one number for each of {input.shape[1]} classes, "
                              f"got shape {tuple(alpha.shape)}")
@@ -67,6 +74,7 @@ def label_smoothing_cross_entropy(input, target, smoothing=0.1, reduction="mean"
     if binary:
         raise ValueError(f"{name}: target must hold classes, one axis fewer than input {tuple(input.shape)}")
     _check_reduction(name, reduction)
+    _check_numbers(name, smoothing=smoothing)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"{name}: smoothing must be from 0 to 1, got {smoothing}")
     log_p = torch.log_softmax(input, 1)
@@ -77,12 +85,13 @@ def label_smoothing_cross_entropy(input, target, smoothing=0.1, reduction="mean"
 # ---- masks -----------------------------------------------------------------------------------------------------------
 
 def dice_loss(input, target, *, smooth=1.0, reduction="mean"):
-    """One minus the Dice coefficient of the predicted and the true region (Milletari et al. 2016, V-Net).
+    """One minus the Dice coefficient of the predicted and the true region (after Milletari et al. 2016, V-Net).
 
     loss = 1 − (2 Σ p·t + smooth) / (Σ p + Σ t + smooth)          sums over the pixels of one image, and one class
 
     input, target: see above; a binary image is one region, whatever its axes  →  () or, for "none", (N,), for classes
     (N, C).  t: 1 where the target is this class, else 0.
+    Milletari et al. divide by Σ p² + Σ t² in place of Σ p + Σ t. Both are the Dice coefficient where p is 0 or 1.
     smooth: ≥ 0.  An empty mask costs 1 − smooth / (Σ p + smooth): 0 where nothing is predicted, and close to 1 as soon
     as Σ p ≫ smooth, so a class that an image lacks costs much when smooth is small. A full mask is no special case.
     With smooth = 0 the loss of an empty mask is 1 whatever is predicted, with no gradient; 0/0 counts as 1, no loss.
@@ -114,6 +123,7 @@ def tversky_loss(input, target, *, alpha=0.5, beta=0.5, smooth=1.0, reduction="m
     (0.5, 0.5) is dice_loss with twice this smooth.  Shapes and empty masks: as in dice_loss.
     Raises ValueError or TypeError naming the argument.
     """
+    _check_numbers("tversky_loss", alpha=alpha, beta=beta)
     if not (alpha >= 0 and beta >= 0):
         raise ValueError(f"tversky_loss: alpha and beta must be at least 0, got {alpha} and {beta}")
     both, p, t = _overlap("tversky_loss", input, target, smooth, reduction)
@@ -139,6 +149,7 @@ def distillation_loss(student_logits, teacher_logits, temperature=4.0, target=No
         if logits.ndim != 2 or logits.shape != student_logits.shape:
             raise ValueError(f"{name}: student_logits and teacher_logits must both be (N, C), "
                              f"got {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}")
+    _check_numbers(name, temperature=temperature, soft_weight=soft_weight)
     if not temperature > 0:
         raise ValueError(f"{name}: temperature must be above 0, got {temperature}")
     if not 0 <= soft_weight <= 1:
@@ -178,14 +189,18 @@ def feature_maps(net, x, layers):
 
     net: any module, in the mode it is in.  layers: names as in `net.named_modules()`, such as "features.3"; of a layer
     that is called several times the last output.  Gradients reach x; `net.requires_grad_(False)` spares the weights'.
-    Raises ValueError for a name that is no layer, and when a layer gave no tensor.
+    Raises TypeError for what is no network, ValueError for a name that is no layer, and when a layer gave no tensor.
     """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"feature_maps: net must be an nn.Module, got {type(net).__name__}")
+    if not isinstance(layers, (str, list, tuple)):
+        raise TypeError(f"feature_maps: layers must be a name or a list of names, got {layers!r}")
     known = dict(net.named_modules())
     layers = [layers] if isinstance(layers, str) else list(layers)
     if not layers:
         raise ValueError("feature_maps: layers must name at least one layer")
     for layer in layers:
-        if not layer or layer not in known:
+        if not isinstance(layer, str) or not layer or layer not in known:
             raise ValueError(f"feature_maps: layers must be among {', '.join(filter(None, known))}; got {layer!r}")
     kept = {}
 
@@ -211,7 +226,8 @@ def perceptual_loss(net, input, target, layers):
     loss = Σ_l mean((φ_l(input) − φ_l(target))²)          φ_l: the output of layer l of net
 
     input, target: (N, C, H, W) that net takes  →  ().  Target and net are given: use a trained net in `eval()`, its
-    weights frozen; no gradient goes to target.  Raises ValueError for shapes that differ or layers that are not there.
+    weights frozen; no gradient goes to target.
+    Raises TypeError for what is no network or tensor, ValueError for shapes that differ or layers that are not there.
     """
     _check_floats("perceptual_loss", "input", input)
     _check_floats("perceptual_loss", "target", target)
@@ -230,8 +246,8 @@ def style_loss(net, input, target, layers):
     loss = Σ_l ‖G(φ_l(input)) − G(φ_l(target))‖²_F, the mean over the batch          G: `gram_matrix`
 
     input: (N, C, H, W), target: (N or 1, C, H', W'), since a Gram matrix forgets the size  →  ().
-    As in perceptual_loss no gradient goes to target.  Raises ValueError for batches that differ or layers that are not
-    there.
+    As in perceptual_loss no gradient goes to target.
+    Raises TypeError for what is no network or tensor, ValueError for batches that differ or layers that are not there.
     """
     _check_floats("style_loss", "input", input)
     _check_floats("style_loss", "target", target)
@@ -250,6 +266,7 @@ def _overlap(name, input, target, smooth, reduction):
     """Σ p·t, Σ p, Σ t over the pixels: each (N,), for classes (N, C)."""
     target, binary = _check_target(name, input, target)
     _check_reduction(name, reduction)
+    _check_numbers(name, smooth=smooth)
     if not smooth >= 0:
         raise ValueError(f"{name}: smooth must be at least 0, got {smooth}")
     if input.numel() == 0:
@@ -305,6 +322,17 @@ def _check_classes(name, target, classes, besides=""):
 def _check_floats(name, argument, value):
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
         raise TypeError(f"{name}: {argument} must be a tensor of floats, got {_describe(value)}")
+
+
+def _is_number(value):
+    """Python's, NumPy's, or a tensor without axes."""
+    return isinstance(value, Real) and not isinstance(value, bool) or isinstance(value, torch.Tensor) and not value.ndim
+
+
+def _check_numbers(name, **numbers):
+    for argument, value in numbers.items():
+        if not _is_number(value):
+            raise TypeError(f"{name}: {argument} must be a number, got {value!r}")
 
 
 def _check_reduction(name, reduction):

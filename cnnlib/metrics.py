@@ -4,6 +4,8 @@ Arrays may be anything that `numpy.asarray` takes, and tensors. y_true comes fir
 may have any shape, so y_true and y_pred may be masks.
 """
 
+from numbers import Integral, Real
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -26,7 +28,7 @@ def top_k_accuracy(y_true, y_score, k=5):
         raise ValueError(f"{name}: y_true must be (N,) and y_score (N, C) with N ≥ 1, "
                          f"got {y_true.shape} and {y_score.shape}")
     classes = y_score.shape[1]
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= classes:
+    if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= classes:
         raise ValueError(f"{name}: k must be an int from 1 to {classes}, the number of classes, got {k!r}")
     if y_true.min() < 0 or y_true.max() >= classes:
         raise ValueError(f"{name}: y_true must hold classes from 0 to {classes - 1}, "
@@ -133,7 +135,7 @@ def psnr(image, reference, *, data_range):
     for bytes.  ∞ for equal pictures.
     Raises ValueError or TypeError naming the argument.  Source: `skimage.metrics.peak_signal_noise_ratio`.
     """
-    image, reference = _check_pictures("psnr", image, reference, data_range)
+    image, reference, data_range = _check_pictures("psnr", image, reference, data_range)
     error = np.mean((image - reference) ** 2)
     return float(10 * np.log10(data_range**2 / error)) if error else np.inf
 
@@ -150,9 +152,9 @@ def ssim(image, reference, *, data_range, window=7, channel_axis=None, sample_co
     n (the paper), n being the number of pixels in a window.
     Raises ValueError or TypeError naming the argument.  Source: `skimage.metrics.structural_similarity`.
     """
-    x, y = _check_pictures("ssim", image, reference, data_range)
+    x, y, data_range = _check_pictures("ssim", image, reference, data_range)
     if channel_axis is not None:
-        if isinstance(channel_axis, bool) or not isinstance(channel_axis, (int, np.integer)) or \
+        if isinstance(channel_axis, bool) or not isinstance(channel_axis, Integral) or \
                 not -x.ndim <= channel_axis < x.ndim:
             raise ValueError(f"ssim: channel_axis must be an axis of {x.shape} or None, got {channel_axis!r}")
         x, y = np.moveaxis(x, channel_axis, 0), np.moveaxis(y, channel_axis, 0)
@@ -198,7 +200,7 @@ def _counts(name, y_true, y_pred, average, labels):
 
 
 def _average(name, numerator, denominator, support, average, zero_division):
-    if not (np.ndim(zero_division) == 0 and (zero_division in (0, 1) or np.isnan(zero_division))):
+    if not (isinstance(zero_division, Real) and (zero_division in (0, 1) or np.isnan(zero_division))):
         raise ValueError(f"{name}: zero_division must be 0, 1 or nan, got {zero_division!r}")
     if average == "micro":
         numerator, denominator = numerator.sum(keepdims=True), denominator.sum(keepdims=True)
@@ -232,7 +234,7 @@ def _window(window):
     if isinstance(window, str) and window == "gaussian":
         weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
         return weights / weights.sum()
-    if isinstance(window, bool) or not isinstance(window, (int, np.integer)) or window < 3 or window % 2 == 0:
+    if isinstance(window, bool) or not isinstance(window, Integral) or window < 3 or window % 2 == 0:
         raise ValueError(f'ssim: window must be an odd int from 3 on or "gaussian", got {window!r}')
     return np.full(window, 1 / window)
 
@@ -279,6 +281,8 @@ def _check_pictures(name, image, reference, data_range):
     if image.shape != reference.shape or image.size == 0:
         raise ValueError(f"{name}: image and reference must have one shape and at least one pixel, "
                          f"got {image.shape} and {reference.shape}")
-    if not data_range > 0:
-        raise ValueError(f"{name}: data_range must be above 0, got {data_range}")
-    return image.astype(np.float64), reference.astype(np.float64)
+    if isinstance(data_range, bool) or not isinstance(data_range, Real):
+        raise TypeError(f"{name}: data_range must be a number, got {data_range!r}")
+    if not 0 < data_range < np.inf:
+        raise ValueError(f"{name}: data_range must be above 0 and finite, got {data_range}")
+    return image.astype(np.float64), reference.astype(np.float64), float(data_range)                 # 255² is no uint8

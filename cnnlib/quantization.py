@@ -5,8 +5,11 @@ in floating point ("fake quantisation"), as is usual to try out what a network w
 """
 
 import copy
+import functools
 import math
+from numbers import Integral, Real
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -22,16 +25,22 @@ def fake_quantize(x, bits=8, axis=None, symmetric=False, *, low=None, high=None)
     x̂ = scale · (clip(round(x / scale) + zero_point) − zero_point)
 
     scale and zero_point: as in `cnnlib.scratch.quantization.quantization_scale`, from the least and the largest of x,
-    of each channel along axis, or from low and high, numbers that x may also exceed.  x: (*)  →  (*); bits: 1 … 16,
-    symmetric from 2 on.  A half is rounded to the even integer.
+    of each channel along axis, or from low and high, numbers that x may also exceed.  x: (*), finite  →  (*);
+    bits: 1 … 16, symmetric from 2 on.  A half is rounded to the even integer.
     Raises TypeError or ValueError naming the argument.
     """
     name = "fake_quantize"
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise TypeError(f"{name}: x must be a tensor of floats, got {getattr(x, 'dtype', type(x).__name__)}")
-    _check_bits(name, bits, symmetric)
-    if axis is not None and not (isinstance(axis, int) and -x.ndim <= axis < x.ndim):
+    bits = _check_bits(name, bits, symmetric)
+    if not x.isfinite().all():
+        raise ValueError(f"{name}: x must hold finite numbers")
+    if axis is not None and not (isinstance(axis, Integral) and not isinstance(axis, bool)
+                                 and -x.ndim <= axis < x.ndim):
         raise ValueError(f"{name}: axis must be None or an axis of {tuple(x.shape)}, got {axis!r}")
+    for end, value in {"low": low, "high": high}.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value)):
+            raise TypeError(f"{name}: {end} must be None or a finite number, got {value!r}")
     if (low is None) != (high is None) or (low is not None and (axis is not None or not low <= high)):
         raise ValueError(f"{name}: low and high must both be given, low ≤ high and without axis, or neither; "
                          f"got {low}, {high} and axis {axis}")
@@ -49,19 +58,20 @@ def fake_quantize(x, bits=8, axis=None, symmetric=False, *, low=None, high=None)
     zero_point = zero_point.int()
     if axis is None:
         return torch.fake_quantize_per_tensor_affine(x, scale[0], zero_point[0], lowest, highest)
-    return torch.fake_quantize_per_channel_affine(x, scale, zero_point, axis % x.ndim, lowest, highest)
+    return torch.fake_quantize_per_channel_affine(x, scale, zero_point, int(axis) % x.ndim, lowest, highest)
 
 
 def quantize_weights(net, bits=8, per_channel=True, symmetric=True):
     """A copy of net whose convolutions and linear layers have weights of so many bits.
 
     per_channel: a scale for each output channel, else one for each layer.  symmetric: see `fake_quantize`.
-    Biases and norms stay as they are, as is usual: they are few.  Raises TypeError or ValueError naming the argument.
+    Biases and norms stay as they are, as is usual: they are few.
+    Raises TypeError or ValueError naming the argument, or a layer whose weight is computed anew, as by weight_norm.
     """
     _check_net("quantize_weights", net)
     _check_bits("quantize_weights", bits, symmetric)
     net = copy.deepcopy(net)
-    for _, layer in _layers(net):
+    for layer in _weighted("quantize_weights", net):
         axis = int(isinstance(layer, TRANSPOSED)) if per_channel else None                   # (in, out, …) there
         with torch.no_grad():
             layer.weight.copy_(fake_quantize(layer.weight, bits, axis, symmetric))
@@ -77,7 +87,9 @@ def quantize_activations(net, x, bits=8):
     Raises TypeError or ValueError naming the argument.
     """
     _check_net("quantize_activations", net)
-    _check_bits("quantize_activations", bits, False)
+    bits = _check_bits("quantize_activations", bits, False)
+    if not isinstance(x, (np.ndarray, torch.Tensor, list, tuple)):
+        raise TypeError(f"quantize_activations: x must be an array or a tensor, got {type(x).__name__}")
     x = torch.as_tensor(x)
     if x.numel() == 0:
         raise ValueError(f"quantize_activations: x must hold at least one example, got shape {tuple(x.shape)}")
@@ -86,13 +98,10 @@ def quantize_activations(net, x, bits=8):
     def watching(name):
         def hook(layer, inputs):
             low, high = (end.item() for end in inputs[0].aminmax())
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise ValueError(f"quantize_activations: what x sends into layer {name!r} is not finite")
             before = ranges.get(name, (low, high))                       # a layer may be called several times
             ranges[name] = min(low, before[0]), max(high, before[1])
-        return hook
-
-    def rounding(low, high):
-        def hook(layer, inputs):
-            return (fake_quantize(inputs[0], bits, low=low, high=high), *inputs[1:])
         return hook
 
     watched, net = copy.deepcopy(net).eval(), copy.deepcopy(net)
@@ -102,7 +111,8 @@ def quantize_activations(net, x, bits=8):
         watched(x)
     for name, layer in _layers(net):
         if name in ranges:
-            layer.register_forward_pre_hook(rounding(*ranges[name]))
+            low, high = ranges[name]
+            layer.register_forward_pre_hook(functools.partial(_round_input, bits=bits, low=low, high=high))
     return net
 
 
@@ -111,16 +121,17 @@ def model_size(net, bits=32, per_channel=True):
 
     The weights of convolutions and linear layers take bits each, filled up to whole bytes for each layer; below 32 bits
     also 4 bytes for every scale. Everything else, biases, norms and their statistics, takes what it takes now.
-    Raises TypeError or ValueError naming the argument.
+    Raises TypeError or ValueError naming the argument, or as `quantize_weights` a layer.
     """
     _check_net("model_size", net)
-    if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 32:
+    if isinstance(bits, bool) or not isinstance(bits, Integral) or not 1 <= bits <= 32:
         raise ValueError(f"model_size: bits must be an int from 1 to 32, got {bits!r}")
+    bits = int(bits)
     size = sum(tensor.numel() * tensor.element_size() for tensor in [*net.parameters(), *net.buffers()])
     if bits == 32:
         return size
     for weight, channels in {layer.weight: layer.weight.shape[isinstance(layer, TRANSPOSED)]
-                             for _, layer in _layers(net)}.items():         # a shared weight is there once
+                             for layer in _weighted("model_size", net)}.items():        # a shared weight is there once
         size -= weight.numel() * weight.element_size()
         size += math.ceil(weight.numel() * bits / 8) + 4 * (channels if per_channel else 1)
     return size
@@ -130,6 +141,20 @@ def _layers(net):
     return [(name, module) for name, module in net.named_modules() if isinstance(module, LAYERS)]
 
 
+def _weighted(function, net):
+    """The layers, each of which has a weight of its own."""
+    for name, layer in _layers(net):
+        if "weight" not in dict(layer.named_parameters(recurse=False)):
+            raise ValueError(f"{function}: the weight of layer {name!r} is computed from others; "
+                             "call torch.nn.utils.parametrize.remove_parametrizations(layer, \"weight\") first")
+    return [layer for _, layer in _layers(net)]
+
+
+def _round_input(layer, inputs, bits, low, high):
+    """A hook; a function of the file, not a local one, so that a network that has it can be saved."""
+    return (fake_quantize(inputs[0], bits, low=low, high=high), *inputs[1:])
+
+
 def _check_net(name, net):
     if not isinstance(net, nn.Module):
         raise TypeError(f"{name}: net must be an nn.Module, got {type(net).__name__}")
@@ -137,6 +162,7 @@ def _check_net(name, net):
 
 def _check_bits(name, bits, symmetric):
     least = 2 if symmetric else 1
-    if isinstance(bits, bool) or not isinstance(bits, int) or not least <= bits <= 16:
+    if isinstance(bits, bool) or not isinstance(bits, Integral) or not least <= bits <= 16:
         raise ValueError(f"{name}: bits must be an int from {least} to 16{', if symmetric' * bool(symmetric)}, "
                          f"got {bits!r}")
+    return int(bits)

@@ -25,6 +25,26 @@ BAD = [
     (A.crop, (images, 0, 0, 10, 3), {}, "height must be from 1 to 9, got 10"),
     (A.crop, (images, 1, 0, 9, 3), {}, r"a window of 9 × 3 must lie in the image \(9, 14\)"),
     (A.crop, (images, 0, -1, 9, 3), {}, "left from -1"),
+    (A.crop, (images, 0, 0, 3.0, 3), {}, "crop: height must be an int, got 3.0"),
+    (A.crop, (images, 0, 0, 3, None), {}, "crop: width must be an int, got None"),
+    (A.crop, (images, 1.5, 0, 3, 3), {}, "crop: top must be an int or ints, got numbers of torch.float32"),
+    (A.crop, (images, 0, None, 3, 3), {}, "left must be a number or numbers, got None"),
+    (A.erase, (images, 0, 0, 1, 2, "black"), {}, "erase: value must be a number or a tensor that fits"),
+    (A.erase, (images, 0, 0, 1, 2, torch.ones(5)), {}, r"value must be .* \(3, 3, 9, 14\), got shape \(5,\)"),
+    (A.random_erasing, (images,), {"value": None}, "value must be a number or a tensor .* got NoneType"),
+    (A.random_erasing, (images,), {"scale": ("a", 1)}, r"scale must be \(smallest, largest\)"),
+    (A.random_affine, (images,), {"scale": (None, 1)}, r"scale must be \(smallest, largest\)"),
+    (A.random_crop, (images, 2.0), {}, "padding must be an int, got 2.0"),
+    (A.cutout, (images, None), {}, "size must be an int, got None"),
+    (A.mix, (images, half, 0.5, None), {}, "order must be 3 ints, got None"),
+    (A.mixup, (images, labels, 3, None), {}, "alpha must be a number, got None"),
+    (A.mixup, (images, labels, 3.0), {}, "classes must be an int, got 3.0"),
+    (A.mixup, (images, half, 3), {}, r"must be \(N, 3\), got shape \(3, 2\)"),
+    (A.mixup, (images, torch.tensor(1), 3), {}, r"labels must be a tensor of 3 labels, got shape \(\)"),
+    *[(function, (images, *args), {"generator": generator}, f"generator must be None or a torch.Generator, got {kind}")
+      for function, *args in [(A.random_horizontal_flip,), (A.random_crop, 2), (A.random_affine,), (A.color_jitter,),
+                              (A.gaussian_noise, 0.1), (A.cutout, 2), (A.random_erasing,), (A.mixup, labels, 3)]
+      for generator, kind in [(0, "int"), (np.random.default_rng(0), "Generator")]],
     (A.affine, (images,), {"scale": 0}, "scale must be positive, got 0"),
     (A.affine, (images,), {"padding_mode": "wrap"}, "padding_mode must be .*got 'wrap'"),
     (A.affine, (images, "left"), {}, "angle must be a number or numbers, got 'left'"),
@@ -39,17 +59,17 @@ BAD = [
     (A.mix, (images, half, 0.5, [1, 2]), {}, "order must be 3 ints from 0 to 2"),
     (A.mix, (images, half, 1.5, [1, 2, 0]), {}, "weight must be at most 1, got 1.5"),
     (A.random_horizontal_flip, (images, 1.5), {}, "p must be from 0 to 1, got 1.5"),
-    (A.random_crop, (images, -1), {}, "padding must be an int of at least 0, got -1"),
+    (A.random_crop, (images, -1), {}, "padding must be at least 0, got -1"),
     (A.random_affine, (images, -5), {}, "degrees must be from 0 to 360, got -5"),
     (A.random_affine, (images,), {"scale": (2, 1)}, r"scale must be \(smallest, largest\), .* got \(2, 1\)"),
     (A.color_jitter, (images, "much"), {}, "brightness must be a number, got 'much'"),
-    (A.gaussian_noise, (images, -0.1), {}, "std must be from 0"),
-    (A.cutout, (images, 0), {}, "size must be an int of at least 1, got 0"),
+    (A.gaussian_noise, (images, -0.1), {}, "std must be at least 0, got -0.1"),
+    (A.cutout, (images, 0), {}, "size must be at least 1, got 0"),
     (A.random_erasing, (images,), {"ratio": 2}, r"ratio must be \(smallest, largest\), both positive, got 2"),
     (A.random_erasing, (images,), {"value": "black"}, "value must be a number or \"noise\", got 'black'"),
     (A.mixup, (images, labels, 2), {}, r"labels must be \(N,\) and from 0 to 1, got shape \(3,\) from 0 to 2"),
     (A.mixup, (images, labels[:2], 3), {}, r"labels must be a tensor of 3 labels, got shape \(2,\)"),
-    (A.mixup, (images, labels, 3, 0), {}, "alpha must be positive, got 0"),
+    (A.mixup, (images, labels, 3, 0), {}, "alpha must be positive and finite, got 0"),
 ]
 
 
@@ -286,3 +306,10 @@ def test_augment_of_the_docstring_runs_in_fit():
     x = images.float()
     first, second, other = (fit(net(), x, labels, 3, batch_size=2, augment=augment, seed=seed) for seed in (0, 0, 1))
     assert first.equals(second) and not first.loss.equals(other.loss)
+
+
+def test_numpys_ints_are_ints():
+    two, three = np.int64(2), np.int32(3)
+    assert torch.equal(A.crop(images, two, three, three, two), images[..., 2:5, 3:5])
+    assert A.random_crop(images, two).shape == A.cutout(images, two).shape == images.shape
+    assert A.mixup(images, labels, three)[1].shape == (3, 3)

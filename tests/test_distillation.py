@@ -22,6 +22,11 @@ BAD = [
     (distill, (two, two, x6, x6[:, 0], 1), {}, "y must be None or classes .*got torch.float32"),
     (distill, (two, two, x6[:0], y6[:0], 1), {}, "with N ≥ 1"),
     (distill, (two, two, x6.astype(float), y6, 1), {}, "x must have the dtype of the teacher, torch.float32"),
+    (distill, (two, two, (x6 * 255).astype(np.uint8), y6, 1), {}, "x must have the dtype of the teacher.*uint8"),
+    (distill, (two, two, None, y6, 1), {}, "distill: x must be an array or a tensor, got NoneType"),
+    (distill, (two, two, x6, "y", 1), {}, "distill: y must be an array or a tensor, got str"),
+    (distill, (two, two, x6, y6, 1), {"augment": "flip"}, "distill: augment must be None or a function"),
+    (distill, (two, two, x6, y6, 1), {"temperature": None}, "temperature must be a number, got None"),
     (distill, (two, three, x6, y6, 1), {}, r"must both be \(N, C\), got \(6, 2\) and \(6, 3\)"),
     (distill, (two, two, x6, y6 + 2, 1), {}, "target must hold classes from 0 to 1 or −100"),
     (distill, (two, two, x6, y6, 1), {"temperature": 0}, "temperature must be above 0, got 0"),
@@ -96,6 +101,20 @@ def test_the_teacher_sees_what_the_student_sees():
     seen["teacher"].clear()
     distill(student, teacher, x, y, epochs=2, batch_size=8)
     assert len(seen["teacher"]) == 1 and len(seen["teacher"][0]) == 20   # asked once, at the beginning
+
+
+@pytest.mark.parametrize("augment", [None, lambda images, labels, generator: (images, labels)])
+def test_class_numbers_survive_a_teacher_in_bfloat16(augment):
+    """There 257 would be 256."""
+    torch.manual_seed(0)
+    x, y = torch.randn(8, 4, dtype=torch.bfloat16), torch.full((8,), 257)
+    teacher, student = nn.Linear(4, 300).bfloat16(), nn.Linear(4, 300).bfloat16()
+    with torch.no_grad():
+        want = nn.functional.cross_entropy(student(x), y).item()
+    history = distill(student, teacher, x, y, 1, soft_weight=0.0, augment=augment)
+    assert history.loss[0] == pytest.approx(want, rel=0.01)
+    with torch.no_grad():
+        assert abs(nn.functional.cross_entropy(student(x), y - 1).item() - want) > 0.05 * want
 
 
 def test_a_teacher_helps_where_labels_are_few():

@@ -8,7 +8,9 @@ import pytest
 import torch
 from scipy import stats
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
+from cnnlib.blocks import DeformConv2d
 from cnnlib.initialization import METHODS, activation_statistics, fans, initialize
 from cnnlib.testing import assert_close
 
@@ -18,6 +20,12 @@ BAD = [
     (initialize, (5,), {}, "net must be a torch.nn.Module, got int"),
     (initialize, (nn.Linear(2, 2), "xavier"), {}, "method must be one of glorot_uniform.*got 'xavier'"),
     (initialize, (nn.Linear(2, 2),), {"mode": "fan"}, "mode must be \"fan_in\" or \"fan_out\", got 'fan'"),
+    (initialize, (nn.Linear(2, 2),), {"negative_slope": "leaky"}, "negative_slope must be a number, got 'leaky'"),
+    (initialize, (nn.Linear(2, 2),), {"generator": 0}, "generator must be None or a torch.Generator, got int"),
+    (initialize, (nn.Sequential(parametrizations.weight_norm(nn.Linear(2, 2))),), {},
+     r"the weight of layer '0' is computed .*remove_parametrizations\(layer, 'weight'\) first"),
+    (initialize, (parametrizations.spectral_norm(nn.Conv2d(2, 2, 1)),), {}, "the weight of layer '' is computed"),
+    (initialize, (nn.Sequential(prune.identity(nn.Linear(2, 2), "weight")),), {}, "weight of layer '0' is computed"),
     (initialize, (nn.ReLU(),), {}, "net has no convolution and no linear layer"),
     (activation_statistics, (None, None), {}, "net must be a torch.nn.Module, got NoneType"),
 ]
@@ -124,3 +132,13 @@ def test_statistics_are_those_of_the_outputs():
     assert 0.2 < table.zeros[1] < 0.8
     twice = nn.Linear(3, 3)
     assert len(activation_statistics(nn.Sequential(twice, twice), torch.ones(2, 3))) == 2
+
+
+def test_what_must_start_at_zero_stays_there():
+    torch.manual_seed(0)
+    net = DeformConv2d(3, 4, 3)
+    initialize(nn.Sequential(net, nn.Linear(4, 2)))
+    assert not net.offset.weight.any() and not net.offset.bias.any()
+    plain = nn.Conv2d(3, 4, 3)
+    nn.init.zeros_(plain.weight)
+    assert initialize(plain).weight.all()                                # zeros alone are no mark

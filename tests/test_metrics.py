@@ -37,8 +37,13 @@ BAD = [
     (metrics.average_precision, (y3 > 0, [0.1, 0.2, np.inf]), {}, "average_precision: y_score must hold finite"),
     (metrics.average_precision, (y3 > 0, ["a", "b", "c"]), {}, "average_precision: y_score must hold numbers"),
     (metrics.psnr, (image, image[1:]), {"data_range": 1}, r"must have one shape.*got \(8, 9\) and \(7, 9\)"),
-    (metrics.psnr, (image, image), {"data_range": 0}, "psnr: data_range must be above 0, got 0"),
+    (metrics.psnr, (image, image), {"data_range": 0}, "psnr: data_range must be above 0 and finite, got 0"),
     (metrics.psnr, (image, image), {}, "data_range"),
+    (metrics.psnr, (image, image), {"data_range": None}, "psnr: data_range must be a number, got None"),
+    (metrics.psnr, (image, image), {"data_range": np.inf}, "data_range must be above 0 and finite, got inf"),
+    (metrics.ssim, (image, image), {"data_range": "255"}, "ssim: data_range must be a number, got '255'"),
+    (metrics.recall, (y3, y3, "macro"), {"zero_division": None}, "zero_division must be 0, 1 or nan, got None"),
+    (metrics.recall, (y3, y3, "macro"), {"zero_division": "warn"}, "zero_division must be 0, 1 or nan, got 'warn'"),
     (metrics.ssim, (image[:6], image[:6]), {"data_range": 1}, r"two axes of at least 7.*got shape \(6, 9\)"),
     (metrics.ssim, (image, image), {"data_range": 1, "window": "gaussian"}, "two axes of at least 11"),
     (metrics.ssim, (image[:1, :1], image[:1, :1]), {"data_range": 1}, r"at least 7.*got shape \(1, 1\)"),
@@ -234,3 +239,11 @@ def test_tensors_and_lists_are_taken():
     assert metrics.average_precision(y_true, scores[:, 0]) > 0
     x = torch.rand(9, 8)
     assert metrics.ssim(x, x.numpy(), data_range=1) == pytest.approx(1)
+
+
+def test_numpys_numbers_are_numbers():
+    reference = np.arange(72.0).reshape(8, 9)
+    picture = reference + 1
+    for metric in (metrics.psnr, metrics.ssim):
+        assert metric(picture, reference, data_range=np.uint8(255)) == metric(picture, reference, data_range=255)
+    assert metrics.recall([0, 0], [1, 0], zero_division=np.float32(1)) == 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from cnnlib import data
 from cnnlib.quantization import fake_quantize, model_size, quantize_activations, quantize_weights
@@ -23,6 +24,16 @@ BAD = [
     (fake_quantize, (x34, 8, 2), {}, r"axis must be None or an axis of \(3, 4\), got 2"),
     (fake_quantize, (x34,), {"low": 0}, "low and high must both be given, .* got 0, None and axis None"),
     (fake_quantize, (x34,), {"low": 1, "high": 0}, "low ≤ high"),
+    (fake_quantize, (x34 * torch.tensor([1, 1, 1, np.nan]),), {}, "x must hold finite numbers"),
+    (fake_quantize, (x34 * torch.tensor([1, 1, 1, np.inf]),), {"low": 0, "high": 1}, "x must hold finite numbers"),
+    (fake_quantize, (x34,), {"low": None, "high": "all"}, "high must be None or a finite number, got 'all'"),
+    (fake_quantize, (x34,), {"low": np.nan, "high": 1}, "low must be None or a finite number, got nan"),
+    (fake_quantize, (x34, 8, True), {}, r"axis must be None or an axis of \(3, 4\), got True"),
+    (quantize_weights, (nn.Sequential(nn.ReLU(), weight_norm(nn.Linear(2, 2))),), {},
+     "quantize_weights: the weight of layer '1' is computed from others; call .*remove_parametrizations"),
+    (model_size, (weight_norm(nn.Linear(2, 2)), 8), {}, "model_size: the weight of layer '' is computed from others"),
+    (quantize_activations, (net, None), {}, "x must be an array or a tensor, got NoneType"),
+    (quantize_activations, (nn.Sequential(net), torch.ones(2, 2) * np.nan), {}, "into layer '0' is not finite"),
     (quantize_weights, (x34,), {}, "quantize_weights: net must be an nn.Module, got Tensor"),
     (quantize_weights, (net, 1), {}, "quantize_weights: bits must be an int from 2 to 16, if symmetric, got 1"),
     (quantize_activations, (net, torch.ones(0, 2)), {}, r"at least one example, got shape \(0, 2\)"),
@@ -176,6 +187,20 @@ def test_the_copy_leaves_mode_and_statistics_alone_and_can_be_copied():
     assert torch.equal(copy.deepcopy(small).eval()(x), small.eval()(x))
     small(x).sum().backward()                                            # straight through
     assert all(p.grad is not None for p in small.parameters())
+
+
+def test_the_copy_can_be_saved_and_numpys_ints_are_ints():
+    torch.manual_seed(0)
+    net, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.randn(9, 3)
+    small, file = quantize_activations(net, x, np.int8(4)), io.BytesIO()
+    torch.save(small, file)
+    file.seek(0)
+    assert torch.equal(torch.load(file, weights_only=False)(3 * x), small(3 * x))
+    assert not torch.equal(net(3 * x), small(3 * x))
+    assert torch.equal(small(x), quantize_activations(net, x, 4)(x))
+    bits, axis = np.int8(8), np.int64(1)                                 # 2^8 is no int8
+    assert torch.equal(fake_quantize(x, bits, axis), fake_quantize(x, 8, 1))
+    assert model_size(net, bits) == model_size(net, 8)
 
 
 # ---- size ------------------------------------------------------------------------------------------------------------

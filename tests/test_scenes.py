@@ -7,6 +7,8 @@ from cnnlib import data
 from cnnlib.data import scenes
 
 BAD = [
+    (data.photo, (["china"],), {}, r"photo: name must be one of .*got \['china'\]"),
+    (data.photo, ("china", ("a", 5)), {}, r"photo: size must be None or \(H, W\) of two ints ≥ 1, got \('a', 5\)"),
     (scenes, (0,), {}, "scenes: count must be at least 1, got 0"),
     (scenes, (2.5,), {}, "scenes: count must be an int, got 2.5"),
     (scenes, (1, 48), {}, "scenes: size must be two ints ≥ 1, got 48"),

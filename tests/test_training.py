@@ -25,7 +25,22 @@ BAD = [
     (fit, (linear, x3, y3, 1.5), {}, "epochs must be an int, got 1.5"),
     (fit, (linear, x3, y3, 1, 0), {}, "lr must be positive, got 0"),
     (fit, (linear, x3, y3, 1, 1, 0), {}, "batch_size must be positive, got 0"),
-    (fit, (linear, x3, y3, 1), {"accumulate": 0}, "accumulate must be positive, got 0"),
+    (fit, (linear, x3, y3, 1), {"accumulation_steps": 0}, "accumulation_steps must be positive, got 0"),
+    (fit, (linear, (x3 * 255).astype(np.uint8), y3, 1), {}, "x must have the dtype .* got torch.uint8; .* x / 255"),
+    (fit, (linear, x3.astype(int), y3, 1), {}, "x must have the dtype of the network, torch.float32, got torch.int64"),
+    (fit, (linear, torch.tensor(1.0), y3, 1), {}, "x and y must have the same length ≥ 1, got 1.0 and 3"),
+    (fit, (linear, x3, y3, 1, None), {}, "lr must be a number, got None"),
+    (fit, (linear, x3, y3, 1), {"clip": "short"}, "clip must be a number, got 'short'"),
+    (fit, (linear, x3, y3, 1), {"seed": None}, "fit: seed must be an int, got None"),
+    (fit, (linear, x3, y3, 1), {"seed": -1}, "fit: seed must be from 0 to 2³² − 1, got -1"),
+    (fit, (linear, x3, y3, 1), {"loss": "mse"}, r"loss must be a function, as F.mse_loss, .* got 'mse'"),
+    (fit, (linear, x3, y3, 1), {"loss": nn.CrossEntropyLoss}, r"or an object, as nn.MSELoss\(\), got <class"),
+    (fit, (linear, x3, y3.astype(int), 1), {"loss": nn.CrossEntropyLoss(reduction="none")},
+     r"loss must give their mean, a scalar tensor, got shape \(3,\)"),
+    (fit, (linear, x3, y3, 1), {"loss": lambda out, y: 0.5}, "loss must give their mean, a scalar tensor, got float"),
+    (fit, (linear, x3, y3, 1), {"optimizer": "sgd"}, "optimizer must be .* as torch.optim.SGD, got 'sgd'"),
+    (fit, (linear, x3, y3, 1), {"schedule": "cosine"}, "schedule must be None or a function, as one_cycle, got 'cosi"),
+    (fit, (linear, x3, y3, 1), {"augment": "flip"}, "augment must be None or a function, .* got 'flip'"),
     (fit, (linear, x3, y3, 1), {"clip": -1}, "clip must be positive, got -1"),
     (fit, (linear, x3, y3, 1), {"validation": 3}, r"validation must be \(x, y\), got int"),
     (fit, (linear, x3, y3, 1), {"validation": (x3, y3[:2])}, "fit: validation: .* got 3 and 2"),
@@ -35,10 +50,17 @@ BAD = [
     (accuracy, (5, x3, y3), {}, "net must be a torch.nn.Module, got int"),
     (accuracy, (linear, x3, y3), {}, "y must be class numbers, got torch.float64"),
     (accuracy, (linear, x3, y3.astype(int), 0), {}, "batch_size must be positive, got 0"),
+    (accuracy, (linear, x3, np.zeros((3, 1), int)), {}, r"y must be \(N, \*\) .* got \(3, 1\) for shape \(3, 2\)"),
+    (accuracy, (nn.Linear(2, 1), x3, y3.astype(int)), {}, r"at least 2 classes, got \(3,\) for shape \(3, 1\)"),
+    (accuracy, (nn.Flatten(0), x3, np.zeros(3, int)), {}, r"got \(3,\) for shape \(6,\)"),
+    (accuracy, (nn.Conv2d(1, 2, 1), np.zeros((3, 1, 4, 5), np.float32), np.zeros((3, 1, 4, 5), int)), {},
+     r"got \(3, 1, 4, 5\) for shape \(3, 2, 4, 5\)"),
+    (accuracy, (linear, x3.astype(int), y3.astype(int)), {}, "accuracy: x must have the dtype of the network"),
     (one_cycle, (3, 5), {}, "optimizer must be a torch optimiser, got int"),
     (one_cycle, (sgd, 0), {}, "steps must be positive, got 0"),
     (warmup_cosine, (sgd, 2.0), {}, "steps must be an int, got 2.0"),
     (warmup_cosine, (sgd, 5, 1), {}, "warmup must be from 0 up to 1, got 1"),
+    (warmup_cosine, (sgd, 5, "half"), {}, "warmup must be a number, got 'half'"),
     (set_seed, (-1,), {}, "seed must be from 0 to 2³² − 1, got -1"),
     (set_seed, (1.5,), {}, "seed must be an int, got 1.5"),
 ]
@@ -98,13 +120,14 @@ def test_accumulation_equals_the_big_batch(batch_size, accumulate):
     """22 images in steps of 8, 15 or more: the last step has fewer batches, and its last batch fewer images."""
     (x, y), ours, theirs = small_data(), small(), small()
     sgd = functools.partial(torch.optim.SGD, momentum=0.9)
-    mine = fit(ours, x, y, 2, 0.5, batch_size, accumulate=accumulate, optimizer=sgd)
+    mine = fit(ours, x, y, 2, 0.5, batch_size, accumulation_steps=accumulate, optimizer=sgd)
     big = fit(theirs, x, y, 2, 0.5, batch_size * accumulate, optimizer=sgd)
     assert len(mine) == len(big) == 2 * math.ceil(22 / (batch_size * accumulate))
     assert_close(mine.loss.to_numpy(), big.loss.to_numpy())
     assert_same_weights(ours, theirs)
-    assert_close(fit(small(), x, y, 1, 0.5, batch_size, accumulate=accumulate, clip=0.1).gradient_norm.to_numpy(),
-                 fit(small(), x, y, 1, 0.5, batch_size * accumulate, clip=0.1).gradient_norm.to_numpy())
+    norms = [fit(small(), x, y, 1, 0.5, n, accumulation_steps=steps, clip=0.1).gradient_norm.to_numpy()
+             for n, steps in [(batch_size, accumulate), (batch_size * accumulate, 1)]]
+    assert_close(*norms)
 
 
 def test_clipping_shortens_the_step_to_its_bound():
@@ -155,7 +178,7 @@ def test_schedules_move_at_every_step_and_end_low():
     t = np.arange(27)
     assert_close(cosine, np.concatenate([[0.1, 0.2, 0.3], 0.3 * (1 + np.cos(np.pi * t / 27)) / 2]))
     assert rates(functools.partial(warmup_cosine, warmup=0))[0] == 0.3
-    fewer = rates(one_cycle, accumulate=2)                                               # steps, not batches
+    fewer = rates(one_cycle, accumulation_steps=2)                                               # steps, not batches
     assert len(fewer) == 20 and fewer.argmax() == 5 and fewer[-1] == pytest.approx(0.3 / 25 / 1e4)
     steps = rates(lambda optimizer, steps: torch.optim.lr_scheduler.StepLR(optimizer, steps // 3, 0.1))
     assert_close(steps, np.repeat([0.3, 0.03, 0.003], 10))
@@ -326,3 +349,32 @@ def test_accuracy_of_images_is_the_share_of_pixels():
     torch.manual_seed(0)
     net, x, y = nn.Conv2d(1, 3, 1), torch.randn(4, 1, 5, 7), torch.randint(3, (4, 5, 7))
     assert accuracy(net, x, y, 3) == pytest.approx((net(x).argmax(1) == y).double().mean().item())
+
+
+def test_numpys_ints_are_ints_and_words_are_ints_too():
+    (x, y), ours, theirs = small_data(), small(), small()
+    three = np.int64(3)
+    fit(ours, x, y, three, batch_size=np.int32(8), seed=three, accumulation_steps=np.uint8(2), schedule=one_cycle,
+        lr=np.float32(0.5))
+    fit(theirs, x, y, 3, batch_size=8, seed=3, accumulation_steps=2, schedule=one_cycle, lr=0.5)
+    assert_same_weights(ours, theirs, 0)
+    set_seed(three)
+    first = torch.rand(2)
+    set_seed(3)
+    assert torch.equal(first, torch.rand(2))
+    words = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 3))
+    assert len(fit(words, torch.randint(7, (9, 3)), torch.randint(3, (9,)), 1, batch_size=9)) == 1
+
+
+def test_validation_leaves_accuracy_out_where_the_outputs_are_no_classes():
+    """Whole-number masks (N, 1, H, W) of one logit: their classes are not along an axis."""
+    torch.manual_seed(0)
+    net, x, masks = nn.Conv2d(1, 1, 1), torch.randn(4, 1, 5, 6), torch.randint(2, (4, 1, 5, 6))
+
+    def loss(outputs, targets):
+        return F.binary_cross_entropy_with_logits(outputs, targets.float())
+    history = fit(net, x, masks, 1, batch_size=4, loss=loss, validation=(x, masks))
+    assert history.columns.tolist() == ["epoch", "step", "lr", "loss", "val_loss"]
+    net, maps = nn.Conv2d(1, 3, 1), torch.randint(3, (4, 5, 6))
+    history = fit(net, x, maps, 1, batch_size=3, validation=(x, maps))
+    assert history.val_accuracy.iloc[-1] == pytest.approx((net(x).argmax(1) == maps).double().mean().item())

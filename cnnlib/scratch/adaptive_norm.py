@@ -1,5 +1,7 @@
 """Adaptive instance normalisation, forward and backward: the statistics of one image for the features of another."""
 
+from numbers import Real
+
 import numpy as np
 
 from .arguments import check_float, check_grad_output
@@ -61,6 +63,8 @@ def _check(name, content, style, eps):
             raise ValueError(f"{name}: {argument} must be (N, C, *) and not empty, got shape {array.shape}")
     if content.shape[:2] != style.shape[:2]:
         raise ValueError(f"{name}: content and style must agree in N and C, got {content.shape} and {style.shape}")
-    if eps < 0:
+    if isinstance(eps, bool) or not isinstance(eps, Real):
+        raise TypeError(f"{name}: eps must be a number, got {eps!r}")
+    if not eps >= 0:
         raise ValueError(f"{name}: eps must be at least 0, got {eps}")
     return content, style

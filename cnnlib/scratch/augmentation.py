@@ -34,6 +34,9 @@ def crop(images, top, left, height, width):
     for name, value, most in [("height", height, images.shape[2]), ("width", width, images.shape[3])]:
         if not is_int(value) or not 1 <= value <= most:
             raise ValueError(f"crop: {name} must be an int from 1 to {most}, got {value!r}")
+    for name, value in [("top", top), ("left", left)]:
+        if np.asarray(value).dtype.kind not in "iu":
+            raise TypeError(f"crop: {name} must be an int or ints, got {value!r}")
     top, left = _each("crop", "top", top, images).astype(int), _each("crop", "left", left, images).astype(int)
     if min(top.min(), left.min()) < 0 or top.max() + height > images.shape[2] or left.max() + width > images.shape[3]:
         raise ValueError(f"crop: a window of {height} × {width} must lie in the image {images.shape[2:]}; top is from "
@@ -116,8 +119,8 @@ def add_noise(images, noise):
     """x + noise, within [0, 1].  noise: as images.  Raises TypeError or ValueError naming the argument."""
     images = _check("add_noise", images)
     images, noise = check_float("add_noise", images=images, noise=noise)
-    if noise.shape != images.shape:
-        raise ValueError(f"add_noise: noise must have shape {images.shape}, got {noise.shape}")
+    if noise is None or noise.shape != images.shape:
+        raise ValueError(f"add_noise: noise must have shape {images.shape}, got {np.shape(noise)}")
     return np.clip(images + noise, 0, 1)
 
 
@@ -135,7 +138,13 @@ def erase(images, top, left, height, width, value=0.0):
     width = _each("erase", "width", width, images, least=0)
     rows, columns = np.arange(images.shape[2])[:, None], np.arange(images.shape[3])
     covered = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
-    return np.where(covered, np.asarray(value, images.dtype), images)
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"erase: value must be a number or numbers, got {value!r}")
+    try:
+        return np.where(covered, np.broadcast_to(array.astype(images.dtype), images.shape), images)
+    except ValueError:
+        raise ValueError(f"erase: value must fit the images {images.shape}, got shape {array.shape}") from None
 
 
 def mix(images, targets, weight, order):
@@ -147,8 +156,8 @@ def mix(images, targets, weight, order):
     """
     images = _check("mix", images)
     images, targets = check_float("mix", images=images, targets=targets)
-    if targets.ndim != 2 or len(targets) != len(images):
-        raise ValueError(f"mix: targets must be (N, K) with N = {len(images)}, got shape {targets.shape}")
+    if targets is None or targets.ndim != 2 or len(targets) != len(images):
+        raise ValueError(f"mix: targets must be (N, K) with N = {len(images)}, got shape {np.shape(targets)}")
     order = np.asarray(order)
     if order.shape != (len(images),) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= len(images):
         raise ValueError(f"mix: order must be {len(images)} ints from 0 to {len(images) - 1}, got {order.tolist()}")
@@ -171,6 +180,8 @@ def _check(function, images):
 def _each(function, argument, value, images, least=-np.inf):
     """A number, or numbers (N,), as an array (1 or N, 1, 1, 1) of the images' dtype."""
     try:
+        if value is None:                                                # NumPy would make nan of it
+            raise TypeError
         value = np.asarray(value, images.dtype)
     except (TypeError, ValueError):
         raise TypeError(f"{function}: {argument} must be a number or numbers, got {value!r}") from None

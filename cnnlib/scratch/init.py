@@ -6,6 +6,7 @@ activation behind it.
 """
 
 import math
+from numbers import Real
 
 import numpy as np
 
@@ -31,9 +32,9 @@ def calculate_gain(nonlinearity, param=None):
     if nonlinearity != "leaky_relu":
         return gains[nonlinearity]
     slope = 0.01 if param is None else param
-    if isinstance(slope, bool) or not isinstance(slope, (int, float)):
+    if isinstance(slope, bool) or not isinstance(slope, Real):
         raise TypeError(f"calculate_gain: param must be a number, the slope of leaky_relu, got {param!r}")
-    return math.sqrt(2 / (1 + slope**2))
+    return math.sqrt(2 / (1 + float(slope)**2))
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
@@ -43,6 +44,7 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
     Raises TypeError or ValueError naming the argument.
     """
     array = _array("uniform_", tensor)
+    _check_numbers("uniform_", a=a, b=b)
     if not a <= b:
         raise ValueError(f"uniform_: a must be at most b, got {a} and {b}")
     array[...] = _generator("uniform_", generator).uniform(a, b, array.shape)
@@ -52,6 +54,7 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Normal numbers; see `uniform_`. Raises TypeError or ValueError naming the argument."""
     array = _array("normal_", tensor)
+    _check_numbers("normal_", mean=mean, std=std)
     if not std >= 0:
         raise ValueError(f"normal_: std must be at least 0, got {std}")
     array[...] = _generator("normal_", generator).normal(mean, std, array.shape)
@@ -64,6 +67,7 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
     tensor: (out, in, *kernel), an array or a `Tensor`.  Raises TypeError or ValueError naming the argument.
     """
     fan_in, fan_out = _fans("xavier_uniform_", tensor)
+    _check_numbers("xavier_uniform_", gain=gain)
     bound = gain * math.sqrt(6 / (fan_in + fan_out))
     return uniform_(tensor, -bound, bound, generator)
 
@@ -71,6 +75,7 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
 def xavier_normal_(tensor, gain=1.0, generator=None):
     """Normal numbers of variance gain² · 2 / (fan_in + fan_out) (Glorot & Bengio 2010); see `xavier_uniform_`."""
     fan_in, fan_out = _fans("xavier_normal_", tensor)
+    _check_numbers("xavier_normal_", gain=gain)
     return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out)), generator)
 
 
@@ -92,6 +97,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 def _kaiming_std(name, tensor, a, mode, nonlinearity):
+    _check_numbers(name, a=a)
     check_choice(name, "mode", mode, ("fan_in", "fan_out"))
     fan_in, fan_out = _fans(name, tensor)
     return calculate_gain(nonlinearity, a) / math.sqrt(fan_in if mode == "fan_in" else fan_out)
@@ -111,6 +117,12 @@ def _array(name, tensor):
         raise TypeError(f"{name}: tensor must be a Tensor or array of floats, "
                         f"got {getattr(array, 'dtype', type(tensor).__name__)}")
     return array
+
+
+def _check_numbers(name, **numbers):
+    for argument, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{name}: {argument} must be a number, got {value!r}")
 
 
 def _generator(name, generator):

@@ -48,7 +48,7 @@ def quantize(x, bits=8, axis=None, symmetric=False, *, scale=None, zero_point=No
 
     A half is rounded to the even integer, as everywhere in IEEE arithmetic.  Inside of the range, and with the min–max
     rule that is everywhere, |x − dequantize(q)| ≤ scale / 2.
-    x: any shape, float32 or float64  →  Quantized(q, scale, zero_point), q int8, above 8 bits int16.
+    x: any shape, float32 or float64, finite  →  Quantized(q, scale, zero_point), q int8, above 8 bits int16.
     bits, axis, symmetric: as in quantization_scale, which gives scale and zero_point unless they are given.
     Raises TypeError or ValueError naming the argument.
     """
@@ -185,8 +185,7 @@ def _integers(name, bits, symmetric):
 def _scale(name, x, bits, axis, symmetric):
     x, = check_float(name, x=x)
     lowest, highest = _integers(name, bits, symmetric)
-    if x is None or not np.isfinite(x).all():
-        raise ValueError(f"{name}: x must be an array of finite numbers")
+    _check_finite(name, x)
     if axis is not None and not (is_int(axis) and -x.ndim <= axis < x.ndim):
         raise ValueError(f"{name}: axis must be None or an axis of {x.shape}, got {axis!r}")
     others = tuple(i for i in range(x.ndim) if axis is None or i != axis % x.ndim)
@@ -209,14 +208,23 @@ def _round(name, x, bits, axis, symmetric, scale, zero_point):
             raise ValueError(f"{name}: zero_point must come with a scale")
         scale, zero_point = _scale(name, x, bits, axis, symmetric)
     x, = check_float(name, x=x)
+    _check_finite(name, x)
     scale, zero_point = _check_scale(name, scale, 0 if zero_point is None else zero_point, np.shape(x))
     if zero_point.size and not (lowest <= zero_point.min() and zero_point.max() <= highest):
         raise ValueError(f"{name}: zero_point must be from {lowest} to {highest}, got {zero_point}")
     return np.round(x.astype(np.float64) / scale) + zero_point, scale, zero_point, lowest, highest
 
 
+def _check_finite(name, x):
+    if x is None or not np.isfinite(x).all():
+        raise ValueError(f"{name}: x must be an array of finite numbers")
+
+
 def _check_scale(name, scale, zero_point, shape):
-    scale, zero_point = np.asarray(scale, np.float64), np.asarray(zero_point)
+    try:
+        scale, zero_point = np.asarray(scale, np.float64), np.asarray(zero_point)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: scale must be a number or numbers, got {scale!r}") from None
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         raise ValueError(f"{name}: scale must be above 0 and finite, got {scale}")
     if zero_point.dtype.kind not in "iu":

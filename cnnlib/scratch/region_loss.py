@@ -76,11 +76,12 @@ def focal_loss_backward(grad_output, input, target, *, alpha=None, gamma=2.0, re
 # ---- masks -----------------------------------------------------------------------------------------------------------
 
 def dice_loss(input, target, *, smooth=1.0, reduction="mean"):
-    """One minus the Dice coefficient of the predicted and the true region (Milletari et al. 2016, V-Net).
+    """One minus the Dice coefficient of the predicted and the true region (after Milletari et al. 2016, V-Net).
 
     loss = 1 − (2 Σ p·t + smooth) / (Σ p + Σ t + smooth)          sums over the pixels of one image, and one class
 
     input, target: see above; a binary image is one region  →  () or, for "none", (N,), for classes (N, C).
+    Milletari et al. divide by Σ p² + Σ t² in place of Σ p + Σ t. Both are the Dice coefficient where p is 0 or 1.
     smooth: ≥ 0; 0/0 counts as 1, no loss.  Raises TypeError or ValueError naming the argument.
     """
     p, t, sums = _overlap("dice_loss", input, target, smooth, reduction)
@@ -211,6 +212,7 @@ def _region_backward(name, grad_output, reduction, input, p, numerator, denomina
 def _overlap(name, input, target, smooth, reduction):
     """p and t as (N, M), or (N, C, M) for classes; and Σ p·t, Σ p, Σ t over the M pixels."""
     target, binary = _check_target(name, input, target, reduction)
+    _check_numbers(name, smooth=smooth)
     if not smooth >= 0:
         raise ValueError(f"{name}: smooth must be at least 0, got {smooth}")
     if binary:
@@ -226,15 +228,19 @@ def _overlap(name, input, target, smooth, reduction):
 
 def _weight(name, input, target, binary, alpha, gamma):
     """α of each loss, or 1; and gamma."""
+    _check_numbers(name, gamma=gamma)
     if not gamma >= 0:
         raise ValueError(f"{name}: gamma must be at least 0, got {gamma}")
     if alpha is None:
         return 1, float(gamma)
     if binary:
-        if not (np.ndim(alpha) == 0 and 0 <= alpha <= 1):
+        if not _is_number(alpha) or not 0 <= alpha <= 1:
             raise ValueError(f"{name}: alpha of a binary target must be a number from 0 to 1, got {alpha}")
         return float(alpha) * target + (1 - float(alpha)) * (1 - target), float(gamma)
-    alpha = np.asarray(alpha, input.dtype)
+    try:
+        alpha = np.asarray(alpha, input.dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: alpha must be numbers, one for each class, got {alpha!r}") from None
     if alpha.shape != (input.shape[1],):
         raise ValueError(f"{name}: alpha must hold one number for each of {input.shape[1]} classes, "
                          f"got shape {alpha.shape}")
@@ -284,7 +290,18 @@ def _check_target(name, input, target, reduction):
     return target.astype(np.int64), False
 
 
+def _is_number(value):
+    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
+
+
+def _check_numbers(name, **numbers):
+    for argument, value in numbers.items():
+        if not _is_number(value):
+            raise TypeError(f"{name}: {argument} must be a number, got {value!r}")
+
+
 def _check_prices(name, alpha, beta):
+    _check_numbers(name, alpha=alpha, beta=beta)
     if not (alpha >= 0 and beta >= 0):
         raise ValueError(f"{name}: alpha and beta must be at least 0, got {alpha} and {beta}")
 
@@ -297,6 +314,7 @@ def _check_distillation(name, student_logits, teacher_logits, temperature, targe
     if student_logits.ndim != 2 or student_logits.shape != teacher_logits.shape:
         raise ValueError(f"{name}: student_logits and teacher_logits must both be (N, C), "
                          f"got {student_logits.shape} and {teacher_logits.shape}")
+    _check_numbers(name, temperature=temperature, soft_weight=soft_weight)
     if not temperature > 0:
         raise ValueError(f"{name}: temperature must be above 0, got {temperature}")
     if not 0 <= soft_weight <= 1:

@@ -34,6 +34,8 @@ BAD = [
     (adaptive_instance_norm, (x, x[:, :, :0]), {}, r"style must be \(N, C, \*\) and not empty"),
     (adaptive_instance_norm, (x, None), {}, "style must be a NumPy array, got None"),
     (adaptive_instance_norm, (x, x.astype("f")), {}, "all arrays must have one dtype"),
+    (adaptive_instance_norm, (x, x), {"eps": None}, "adaptive_instance_norm: eps must be a number, got None"),
+    (adaptive_instance_norm, (x, x), {"eps": np.nan}, "eps must be at least 0, got nan"),
     (adaptive_instance_norm, (x, x), {"eps": -1}, "eps must be at least 0, got -1"),
 ]
 

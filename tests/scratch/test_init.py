@@ -20,6 +20,13 @@ BAD = [
     (init.normal_, (weight.astype(int),), {}, "tensor must be a Tensor or array of floats, got int64"),
     (init.normal_, (weight, 0, -1), {}, "std must be at least 0, got -1"),
     (init.normal_, (weight, 0, 1, 5), {}, "generator must be None or a NumPy generator, got 5"),
+    (init.uniform_, (weight, None), {}, "uniform_: a must be a number, got None"),
+    (init.normal_, (weight, "zero"), {}, "normal_: mean must be a number, got 'zero'"),
+    (init.normal_, (weight, 0, None), {}, "normal_: std must be a number, got None"),
+    (init.xavier_uniform_, (weight, "relu"), {}, "xavier_uniform_: gain must be a number, got 'relu'"),
+    (init.xavier_normal_, (weight, None), {}, "xavier_normal_: gain must be a number, got None"),
+    (init.kaiming_uniform_, (weight, None), {}, "kaiming_uniform_: a must be a number, got None"),
+    (init.kaiming_normal_, (weight, "fan_out"), {}, "kaiming_normal_: a must be a number, got 'fan_out'"),
     (init.xavier_uniform_, (weight[0, 0, 0],), {}, r"xavier_uniform_: tensor must be \(out, in, \*kernel\)"),
     (init.xavier_normal_, (weight[:0],), {}, r"none of them 0, got shape \(0, 3, 5, 2\)"),
     (init.kaiming_uniform_, (weight, 0, "fan_all"), {}, "mode must be one of fan_in, fan_out; got 'fan_all'"),
@@ -93,3 +100,8 @@ def test_layers_of_the_engine_begin_as_torchs_do():
     np.testing.assert_allclose(layer.weight.data, same, rtol=1e-6)
     init.uniform_(np.empty(50))                                           # the bias
     np.testing.assert_array_equal(attention.in_proj_weight.data, init.xavier_uniform_(np.empty((36, 12), np.float32)))
+
+
+def test_numpys_numbers_are_numbers():
+    assert init.calculate_gain("leaky_relu", np.float32(0.5)) == init.calculate_gain("leaky_relu", 0.5)
+    assert init.calculate_gain("leaky_relu", np.int64(1)) == 1
