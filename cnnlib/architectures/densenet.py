@@ -3,7 +3,7 @@
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, DenseBlock, Transition
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
 
 from .resnet import imagenet_stem
 
@@ -24,8 +24,7 @@ class DenseNet(nn.Module):
         super().__init__()
         check_positive("DenseNet", growth_rate=growth_rate, stem_channels=stem_channels, num_classes=num_classes,
                        in_channels=in_channels, stem_stride=stem_stride)
-        if len(depths) == 0:
-            raise ValueError("DenseNet: depths must have at least one block, got ()")
+        check_sequence("DenseNet", depths=depths)
         self.in_channels = in_channels
         self.least = stem_stride * (2 ** (len(depths) - 1) - 1) + 1
         self.stem = (imagenet_stem(in_channels, stem_channels) if stem_stride == 4 else

@@ -6,16 +6,18 @@ out in the end (`nms`). Boxes are (x1, y1, x2, y2) in pixels, with pixel i from 
 """
 
 import math
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib.blocks.arguments import check_divisible, check_input, check_positive
+from cnnlib.blocks.arguments import check_divisible, check_input, check_positive, check_sequence
 from cnnlib.losses import focal_loss
 from cnnlib.metrics import average_precision
 
 from .fpn import PyramidBackbone, resnet50_fpn, small_pyramid
+from .mobilenet import check_factors
 
 __all__ = ["FCOS", "box_iou", "detect", "detection_average_precision", "detection_loss", "encode_boxes",
            "fcos_resnet50_fpn", "generalized_iou", "grid_points", "nms", "small_detector"]
@@ -43,11 +45,17 @@ def generalized_iou(boxes, others):
     GIoU = IoU − (hull − union) / hull          hull: the smallest box around both
 
     Boxes that do not touch have IoU 0 and no gradient; this one still says how far they are apart.
-    Raises ValueError for shapes that differ or do not end in 4.
+    Raises TypeError for anything but tensors, ValueError for shapes that differ or do not end in 4, and unless x1 ≤ x2
+    and y1 ≤ y2.
     """
+    for argument, given in (("boxes", boxes), ("others", others)):
+        if not isinstance(given, torch.Tensor):
+            raise TypeError(f"generalized_iou: {argument} must be a tensor (*, 4), got {type(given).__name__}")
     if boxes.shape != others.shape or boxes.shape[-1:] != (4,):
         raise ValueError("generalized_iou: boxes and others must have one shape (*, 4), "
                          f"got {tuple(boxes.shape)} and {tuple(others.shape)}")
+    _check_corners("generalized_iou", "boxes", boxes)
+    _check_corners("generalized_iou", "others", others)
     low, high = torch.maximum(boxes[..., :2], others[..., :2]), torch.minimum(boxes[..., 2:], others[..., 2:])
     both = (high - low).clamp(min=0).prod(-1)
     union = _area(boxes) + _area(others) - both
@@ -70,7 +78,7 @@ def nms(boxes, scores, iou_threshold=0.5):
     _check_share("nms", "iou_threshold", iou_threshold)
     order = scores.argsort(descending=True, stable=True)
     close = box_iou(boxes[order], boxes[order]) > iou_threshold
-    kept = torch.ones(len(boxes), dtype=torch.bool)
+    kept = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
     for i in range(len(boxes)):
         if kept[i]:
             kept[i + 1:] &= ~close[i, i + 1:]
@@ -86,13 +94,20 @@ def _check_boxes(name, argument, boxes):
         raise TypeError(f"{name}: {argument} must be a tensor (n, 4), got {type(boxes).__name__}")
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"{name}: {argument} must be (n, 4), got shape {tuple(boxes.shape)}")
-    if (boxes[:, :2] > boxes[:, 2:]).any():
-        raise ValueError(f"{name}: {argument} must be (x1, y1, x2, y2) with x1 ≤ x2 and y1 ≤ y2, "
-                         f"got {boxes[(boxes[:, :2] > boxes[:, 2:]).any(1)][0].tolist()}")
+    _check_corners(name, argument, boxes)
     return boxes if boxes.is_floating_point() else boxes.float()
 
 
+def _check_corners(name, argument, boxes):
+    wrong = (boxes[..., :2] > boxes[..., 2:]).any(-1)
+    if wrong.any():
+        raise ValueError(f"{name}: {argument} must be (x1, y1, x2, y2) with x1 ≤ x2 and y1 ≤ y2, "
+                         f"got {boxes[wrong][0].tolist()}")
+
+
 def _check_share(name, argument, value):
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}: {argument} must be a number from 0 to 1, got {value!r}")
     if not 0 <= value <= 1:
         raise ValueError(f"{name}: {argument} must be from 0 to 1, got {value}")
 
@@ -115,15 +130,14 @@ class FCOS(nn.Module):
 
     def __init__(self, backbone, num_classes, strides, reach=8, convs=4, groups=32):
         super().__init__()
-        check_positive("FCOS", num_classes=num_classes, convs=convs,
-                       **{f"strides[{i}]": s for i, s in enumerate(strides)})
+        check_positive("FCOS", num_classes=num_classes, convs=convs)
+        check_sequence("FCOS", strides=strides)
+        check_factors("FCOS", reach=reach)
         if not isinstance(backbone, PyramidBackbone):
             raise TypeError(f"FCOS: backbone must be a PyramidBackbone, got {type(backbone).__name__}")
-        maps = len(backbone.pyramid.in_channels) + {None: 0, "pool": 1, "conv": 2}[backbone.more]
+        maps = len(backbone.pyramid.in_channels) + {None: 0, "pool": 1, "conv": 2}[backbone.extra_levels]
         if len(strides) != maps:
             raise ValueError(f"FCOS: strides must be one number for each of {maps} maps, got {strides}")
-        if not reach > 0:
-            raise ValueError(f"FCOS: reach must be above 0, got {reach}")
         channels = backbone.out_channels
         check_divisible("FCOS", channels=channels, groups=groups)
         self.backbone, self.num_classes = backbone, num_classes
@@ -170,7 +184,7 @@ def fcos_resnet50_fpn(num_classes=91, in_channels=3):
 
     (N, in_channels, H, W)  →  as `FCOS`, with maps of strides 8, 16, 32, 64 and 128.  Raises what `FCOS` raises.
     """
-    backbone = resnet50_fpn(in_channels=in_channels, levels=3, more="conv")
+    backbone = resnet50_fpn(in_channels=in_channels, levels=3, extra_levels="conv")
     return FCOS(backbone, num_classes, (8, 16, 32, 64, 128))
 
 
@@ -185,21 +199,24 @@ def small_detector(num_classes=1, in_channels=1):
 
 # ---- from boxes to targets and back ----------------------------------------------------------------------------------
 
-def grid_points(size, strides):
+def grid_points(size, strides, device=None):
     """The middle of every cell of every map, in pixels of the image: points (A, 2) of (x, y), and stride (A,).
 
     size: (H, W) of the image; the map of stride s has ⌈H/s⌉ × ⌈W/s⌉ cells.  strides: of the maps, in their order.
+    device: where the points shall be.
     Raises TypeError or ValueError for sizes that are no ints ≥ 1.
     """
     if not isinstance(size, (tuple, list, torch.Size)) or len(size) != 2:
         raise ValueError(f"grid_points: size must be (H, W), got {size!r}")
     height, width = size
-    check_positive("grid_points", height=height, width=width, **{f"strides[{i}]": s for i, s in enumerate(strides)})
+    check_positive("grid_points", height=height, width=width)
+    check_sequence("grid_points", strides=strides)
     points, stride = [], []
     for s in strides:
-        y, x = torch.meshgrid(torch.arange(-(-height // s)), torch.arange(-(-width // s)), indexing="ij")
+        y, x = torch.meshgrid(torch.arange(-(-height // s), device=device),
+                              torch.arange(-(-width // s), device=device), indexing="ij")
         points.append((torch.stack([x, y], 2).reshape(-1, 2) + 0.5) * s)
-        stride.append(torch.full((len(points[-1]),), float(s)))
+        stride.append(torch.full((len(points[-1]),), float(s), device=device))
     return torch.cat(points), torch.cat(stride)
 
 
@@ -210,21 +227,25 @@ def encode_boxes(net, size, boxes, labels, radius=1.5):
     box reaches from it as far as its map is for (see reach of `FCOS`; the finest map also takes smaller boxes, the
     coarsest larger ones). Of several boxes it takes the smallest. All others have class −1, background, distances 0.
     net: the `FCOS`.  size: (H, W).  boxes: for each image (n, 4), labels: for each (n,) in 0 … num_classes − 1, arrays
-    or tensors.  A box much smaller than the finest stride may lie between the points, and is lost.
-    Raises TypeError or ValueError for another net, for boxes of another shape or upside down, and for lengths that
-    differ.
+    or tensors; the targets are on the device of the boxes.  A box much smaller than the finest stride may lie between
+    the points, and is lost.
+    Raises TypeError or ValueError for another net, for boxes of another shape or upside down, for lengths that differ,
+    and for a radius not above 0.
     """
     _check_net("encode_boxes", net)
+    check_factors("encode_boxes", radius=radius)
     if len(boxes) != len(labels):
         raise ValueError(f"encode_boxes: boxes and labels must be for as many images, got {len(boxes)} "
                          f"and {len(labels)}")
-    points, stride = grid_points(size, net.strides)
+    boxes = [torch.as_tensor(given) for given in boxes]
+    device = boxes[0].device if boxes else None
+    points, stride = grid_points(size, net.strides, device)
     smallest = torch.where(stride == min(net.strides), 0, net.reach * stride / 2)            # (A,)
     largest = torch.where(stride == max(net.strides), math.inf, net.reach * stride)
-    targets = torch.zeros(len(boxes), len(points), 5)
+    targets = torch.zeros(len(boxes), len(points), 5, device=device)
     targets[..., 0] = -1
     for target, given, label in zip(targets, boxes, labels, strict=True):
-        given, label = _check_boxes("encode_boxes", "boxes", torch.as_tensor(given)), torch.as_tensor(label)
+        given, label = _check_boxes("encode_boxes", "boxes", given), torch.as_tensor(label, device=device)
         if label.shape != given.shape[:1]:
             raise ValueError(f"encode_boxes: labels must be ({len(given)},), one for each box, "
                              f"got {tuple(label.shape)}")
@@ -254,8 +275,13 @@ def detection_loss(outputs, targets):
     Classes count at every point, boxes and centreness where there is an object; each sum is divided by the number of
     points with an object, of the whole batch (by 1 if there are none).
     outputs: of `FCOS`;  targets: (N, A, 5) of `encode_boxes`  →  ().
-    Raises ValueError for targets of another shape.
+    Raises TypeError for anything but three outputs and a tensor, ValueError for targets of another shape.
     """
+    if not (isinstance(outputs, (tuple, list)) and len(outputs) == 3):
+        raise TypeError("detection_loss: outputs must be (logits, distances, centreness) of an FCOS, got "
+                        f"{type(outputs).__name__}")
+    if not isinstance(targets, torch.Tensor):
+        raise TypeError(f"detection_loss: targets must be a tensor (N, A, 5), got {type(targets).__name__}")
     logits, distances, centreness = outputs
     if targets.shape != (*distances.shape[:2], 5):
         raise ValueError(f"detection_loss: targets must be {(*distances.shape[:2], 5)}, got {tuple(targets.shape)}")
@@ -277,26 +303,30 @@ def detection_loss(outputs, targets):
 
 
 @torch.no_grad()
-def detect(net, x, score_threshold=0.05, iou_threshold=0.5, most=100):
+def detect(net, x, score_threshold=0.05, iou_threshold=0.5, max_detections=100):
     """The objects an `FCOS` sees in each image: a list of (boxes (n, 4), scores (n,), labels (n,)), the best first.
 
     score = √(p(class) · centreness); below score_threshold nothing is reported, `nms` thins out each class by itself,
-    boxes are cut at the border of the image, and at most `most` of them are returned.  x: (N, in_channels, H, W).
+    boxes are cut at the border of the image, and at most max_detections are returned.  x: (N, in_channels, H, W).
+    The network is in use mode meanwhile; then each layer is again in the mode in which it was.
     Raises TypeError or ValueError for another net or x and thresholds outside of [0, 1].
     """
     _check_net("detect", net)
     check_input("detect", x, net.backbone.in_channels)
-    check_positive("detect", most=most)
+    check_positive("detect", max_detections=max_detections)
     _check_share("detect", "score_threshold", score_threshold)
-    points, stride = grid_points(x.shape[2:], net.strides)
-    training = net.training
-    logits, distances, centreness = net.eval()(x)
-    net.train(training)
+    _check_share("detect", "iou_threshold", iou_threshold)
+    modes = {module: module.training for module in net.modules()}
+    try:
+        logits, distances, centreness = net.eval()(x)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    points, stride = grid_points(x.shape[2:], net.strides, logits.device)
     scores = (logits.sigmoid() * centreness.sigmoid()).sqrt()                                # (N, A, K)
     distances = distances * stride[:, None]
     boxes = torch.cat([points - distances[..., :2], points + distances[..., 2:]], 2)
-    limit = torch.tensor([x.shape[3], x.shape[2]] * 2)
-    boxes = boxes.clamp(min=0).minimum(limit.to(boxes))
+    boxes = boxes.clamp(min=0).minimum(boxes.new_tensor([x.shape[3], x.shape[2]] * 2))
 
     found = []
     for box, score in zip(boxes, scores, strict=True):
@@ -306,7 +336,7 @@ def detect(net, x, score_threshold=0.05, iou_threshold=0.5, most=100):
             best = sure[nms(box[sure], score[sure, label], iou_threshold)]
             kept.append(torch.stack([best, torch.full_like(best, label)], 1))
         point, label = torch.cat(kept).T
-        order = score[point, label].argsort(descending=True, stable=True)[:most]
+        order = score[point, label].argsort(descending=True, stable=True)[:max_detections]
         point, label = point[order], label[order]
         found.append((box[point], score[point, label], label))
     return found
@@ -337,8 +367,9 @@ def detection_average_precision(found, boxes, labels, iou_threshold=0.5):
     if not len(found) == len(boxes) == len(labels):
         raise ValueError(f"{name}: found, boxes and labels must be for as many images, got {len(found)}, {len(boxes)} "
                          f"and {len(labels)}")
-    boxes = [_check_boxes(name, "boxes", torch.as_tensor(given)) for given in boxes]
-    labels = [torch.as_tensor(given) for given in labels]
+    found = [[torch.as_tensor(part).cpu() for part in parts] for parts in found]
+    boxes = [_check_boxes(name, "boxes", torch.as_tensor(given).cpu()) for given in boxes]
+    labels = [torch.as_tensor(given).cpu() for given in labels]
     precisions = []
     for label in sorted({int(c) for given in labels for c in given}):
         objects = [given[label_ == label] for given, label_ in zip(boxes, labels, strict=True)]

@@ -2,13 +2,14 @@
 
 import functools
 import math
+from numbers import Real
 
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, InvertedResidual
 from cnnlib.blocks.arguments import check_input, check_positive
 
-from .mobilenet import check_factors, make_divisible
+from .mobilenet import check_factors, check_rows, make_divisible
 
 __all__ = ["EfficientNet", "compound_scaling", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2",
            "efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
@@ -34,7 +35,7 @@ def compound_scaling(phi, alpha=1.2, beta=1.1, gamma=1.15):
     phi: a number ≥ 0, the factors ≥ 1.  Raises ValueError for others.
     """
     for name, value, least in (("phi", phi, 0), ("alpha", alpha, 1), ("beta", beta, 1), ("gamma", gamma, 1)):
-        if not (isinstance(value, (int, float)) and value >= least):
+        if not (isinstance(value, Real) and value >= least):
             raise ValueError(f"compound_scaling: {name} must be a number from {least} on, got {value!r}")
     return beta**phi, alpha**phi, gamma**phi
 
@@ -56,6 +57,7 @@ class EfficientNet(nn.Module):
         check_positive("EfficientNet", num_classes=num_classes, in_channels=in_channels, resolution=resolution,
                        stem=stem)
         check_factors("EfficientNet", width_mult=width_mult, depth_mult=depth_mult)
+        check_rows("EfficientNet", "stages", stages, "expansion", "channels", "blocks", "stride", "kernel_size")
         self.in_channels, self.resolution = in_channels, resolution
         channels = make_divisible(stem * width_mult)
         self.stem = ConvNormAct(in_channels, channels, 3, stem_stride, norm=norm, activation=nn.SiLU)

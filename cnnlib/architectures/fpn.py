@@ -4,11 +4,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnlib.blocks import BasicBlock, ConvNormAct, TopDownPyramid
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
 
 from .resnet import resnet50
 
-__all__ = ["FPN", "PyramidBackbone", "resnet50_fpn", "small_fpn", "small_pyramid"]
+__all__ = ["FPNSegmenter", "PyramidBackbone", "resnet50_fpn", "small_fpn", "small_pyramid"]
 
 
 class PyramidBackbone(nn.Module):
@@ -18,27 +18,31 @@ class PyramidBackbone(nn.Module):
 
     stem, stages: the parts of a classifier, each given what the one before it made.  channels: those of the stages the
     pyramid stands on, the last len(channels) of them.
-    more: coarser maps above, made of the coarsest. "pool" adds one, every second pixel of it (Lin et al. 2017, for
-    proposals); "conv" adds two by 3×3 convolutions of stride 2, ReLU between them (P6 and P7 of RetinaNet and FCOS).
-    Raises TypeError for stages that are no modules, ValueError for more channels than stages and for another `more`.
+    extra_levels: coarser maps above, made of the coarsest. "pool" adds one, every second pixel of it (Lin et al. 2017,
+    for proposals); "conv" adds two by 3×3 convolutions of stride 2, ReLU between them (P6 and P7 of RetinaNet and
+    FCOS).
+    Raises TypeError for stages that are no modules, ValueError for more channels than stages and for another
+    extra_levels.
     """
 
-    def __init__(self, stem, stages, channels, out_channels=256, in_channels=3, more=None):
+    def __init__(self, stem, stages, channels, out_channels=256, in_channels=3, extra_levels=None):
         super().__init__()
         check_positive("PyramidBackbone", in_channels=in_channels, out_channels=out_channels)
-        stages = list(stages)
+        check_sequence("PyramidBackbone", channels=channels)
+        if not isinstance(stages, (tuple, list, nn.Sequential, nn.ModuleList)):
+            raise TypeError(f"PyramidBackbone: stages must be a list of modules, got {type(stages).__name__}")
         for part in (stem, *stages):
             if not isinstance(part, nn.Module):
                 raise TypeError(f"PyramidBackbone: stem and stages must be modules, got {type(part).__name__}")
         if not 1 <= len(channels) <= len(stages):
             raise ValueError(f"PyramidBackbone: channels must be for 1 to {len(stages)} stages, got {channels}")
-        if more not in (None, "pool", "conv"):
-            raise ValueError(f'PyramidBackbone: more must be None, "pool" or "conv", got {more!r}')
-        self.in_channels, self.out_channels, self.more = in_channels, out_channels, more
+        if extra_levels not in (None, "pool", "conv"):
+            raise ValueError(f'PyramidBackbone: extra_levels must be None, "pool" or "conv", got {extra_levels!r}')
+        self.in_channels, self.out_channels, self.extra_levels = in_channels, out_channels, extra_levels
         self.unused = len(stages) - len(channels)
         self.stem, self.stages = stem, nn.ModuleList(stages)
         self.pyramid = TopDownPyramid(channels, out_channels)
-        if more == "conv":
+        if extra_levels == "conv":
             self.coarser = nn.ModuleList(nn.Conv2d(out_channels, out_channels, 3, 2, 1) for _ in range(2))
             for conv in self.coarser:
                 nn.init.kaiming_uniform_(conv.weight, a=1)
@@ -51,20 +55,20 @@ class PyramidBackbone(nn.Module):
             x = stage(x)
             maps.append(x)
         maps = self.pyramid(maps[self.unused:])
-        if self.more == "pool":
+        if self.extra_levels == "pool":
             maps.append(F.max_pool2d(maps[-1], 1, 2))
-        elif self.more == "conv":
+        elif self.extra_levels == "conv":
             maps.append(self.coarser[0](maps[-1]))
             maps.append(self.coarser[1](F.relu(maps[-1])))
         return maps
 
 
-def resnet50_fpn(out_channels=256, in_channels=3, levels=4, more="pool"):
+def resnet50_fpn(out_channels=256, in_channels=3, levels=4, extra_levels="pool"):
     """ResNet-50 under a feature pyramid, the backbone of most detectors (Lin et al. 2017).
 
     (N, in_channels, H, W)  →  list of (N, out_channels, H/s, W/s) for s = 4, 8, 16, 32 and, of "pool", 64
-    levels: how many stages the pyramid stands on, from the last. RetinaNet and FCOS take 3 and more="conv": s = 8, 16,
-    32, 64, 128.  With the defaults these are the tensors of torchvision's `resnet_fpn_backbone`.
+    levels: how many stages the pyramid stands on, from the last. RetinaNet and FCOS take 3 and extra_levels="conv":
+    s = 8, 16, 32, 64, 128.  With the defaults these are the tensors of torchvision's `resnet_fpn_backbone`.
     Raises what `PyramidBackbone` raises, and ValueError unless levels is from 1 to 4.
     """
     check_positive("resnet50_fpn", levels=levels)
@@ -72,26 +76,26 @@ def resnet50_fpn(out_channels=256, in_channels=3, levels=4, more="pool"):
         raise ValueError(f"resnet50_fpn: levels must be at most 4, got {levels}")
     resnet = resnet50(in_channels=in_channels)
     return PyramidBackbone(resnet.stem, resnet.stages, (256, 512, 1024, 2048)[-levels:], out_channels, in_channels,
-                           more)
+                           extra_levels)
 
 
-class FPN(nn.Module):
+class FPNSegmenter(nn.Module):
     """A class for every pixel, from all maps of a pyramid (Kirillov et al. 2019, Panoptic FPN).
 
     (N, in_channels, H, W)  →  (N, num_classes, H, W)
 
-    backbone: a `PyramidBackbone`; `more` must be None.  Each map is convolved and enlarged to the finest one's size;
+    backbone: a `PyramidBackbone` without extra_levels.  Each map is convolved and enlarged to the finest one's size;
     the sum of all gives the classes, enlarged to the size of the image (bilinear, which makes smooth borders).
-    Raises TypeError for another backbone, ValueError for one with `more` and for sizes that are no ints ≥ 1.
+    Raises TypeError for another backbone, ValueError for one with extra_levels and for sizes that are no ints ≥ 1.
     """
 
     def __init__(self, backbone, num_classes, width=128):
         super().__init__()
-        check_positive("FPN", num_classes=num_classes, width=width)
+        check_positive("FPNSegmenter", num_classes=num_classes, width=width)
         if not isinstance(backbone, PyramidBackbone):
-            raise TypeError(f"FPN: backbone must be a PyramidBackbone, got {type(backbone).__name__}")
-        if backbone.more is not None:
-            raise ValueError(f"FPN: backbone must have more=None, got {backbone.more!r}")
+            raise TypeError(f"FPNSegmenter: backbone must be a PyramidBackbone, got {type(backbone).__name__}")
+        if backbone.extra_levels is not None:
+            raise ValueError(f"FPNSegmenter: backbone must have extra_levels=None, got {backbone.extra_levels!r}")
         self.backbone = backbone
         self.read = nn.ModuleList(ConvNormAct(backbone.out_channels, width) for _ in backbone.pyramid.in_channels)
         self.classify = nn.Conv2d(width, num_classes, 1)
@@ -121,6 +125,6 @@ def small_pyramid(in_channels=1, out_channels=32, levels=4):
 def small_fpn(num_classes=2, in_channels=1):
     """A segmenting pyramid for `cnnlib.data.scenes`.  (N, in_channels, H, W) → (N, num_classes, H, W), any sizes
 
-    Raises what `FPN` raises.
+    Raises what `FPNSegmenter` raises.
     """
-    return FPN(small_pyramid(in_channels), num_classes, width=32)
+    return FPNSegmenter(small_pyramid(in_channels), num_classes, width=32)

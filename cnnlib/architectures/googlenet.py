@@ -6,7 +6,7 @@ from functools import partial
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, Inception
-from cnnlib.blocks.arguments import check_divisible, check_input, check_positive
+from cnnlib.blocks.arguments import check_divisible, check_input, check_odd, check_positive
 
 __all__ = ["AuxiliaryClassifier", "GoogLeNet", "GoogLeNetOutputs", "googlenet", "small_googlenet"]
 
@@ -35,11 +35,9 @@ class GoogLeNet(nn.Module):
 
     def __init__(self, num_classes=1000, in_channels=3, aux_logits=True, kernel_size=7, stride=2, thinner=1):
         super().__init__()
-        check_positive("GoogLeNet", num_classes=num_classes, in_channels=in_channels, kernel_size=kernel_size,
-                       stride=stride)
+        check_positive("GoogLeNet", num_classes=num_classes, in_channels=in_channels, stride=stride)
+        check_odd("GoogLeNet", kernel_size=kernel_size)
         check_divisible("GoogLeNet", widths=8, thinner=thinner)          # what all widths below divide by
-        if kernel_size % 2 == 0:
-            raise ValueError(f"GoogLeNet: kernel_size must be odd, got {kernel_size}")
         self.in_channels, self.aux_logits = in_channels, aux_logits
         self.least = (7 * stride + 1,) * 2                               # the first convolution must leave 8 pixels
 

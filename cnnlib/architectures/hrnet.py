@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import cat, nn
 
 from cnnlib.blocks import BasicBlock, Bottleneck, ConvNormAct, HRExchange
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
 
 __all__ = ["HRNet", "HRNetClassifier", "HRNetSegmenter", "hrnet_w18", "small_hrnet", "small_hrnet_segmenter"]
 
@@ -40,12 +40,10 @@ class HRNet(nn.Module):
 
     def __init__(self, stem, in_channels, stem_channels, widths, modules, blocks):
         super().__init__()
-        check_positive("HRNet", in_channels=in_channels, stem_channels=stem_channels, blocks=blocks,
-                       **{f"widths[{i}]": width for i, width in enumerate(widths)},
-                       **{f"modules[{i}]": count for i, count in enumerate(modules)})
-        if len(modules) != len(widths) - 1 or not modules:
-            raise ValueError(f"HRNet: modules must be one number fewer than widths, and at least one, got {modules} "
-                             f"and {widths}")
+        check_positive("HRNet", in_channels=in_channels, stem_channels=stem_channels, blocks=blocks)
+        check_sequence("HRNet", widths=widths, modules=modules)
+        if len(modules) != len(widths) - 1:
+            raise ValueError(f"HRNet: modules must be one number fewer than widths, got {modules} and {widths}")
         self.in_channels, self.widths = in_channels, tuple(widths)
         self.stem = stem
         self.fine = ConvNormAct(stem_channels, widths[0])
@@ -77,6 +75,7 @@ class HRNetClassifier(nn.Module):
         super().__init__()
         check_positive("HRNetClassifier", features=features, num_classes=num_classes)
         _check_net("HRNetClassifier", net)
+        check_sequence("HRNetClassifier", widths=widths)
         if len(widths) != len(net.widths):
             raise ValueError(f"HRNetClassifier: widths must be {len(net.widths)} numbers, one a map, got {widths}")
         self.net = net

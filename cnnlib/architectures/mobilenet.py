@@ -1,5 +1,7 @@
 """MobileNet: convolutions split into depthwise and 1×1, then turned inside out."""
 
+from numbers import Real
+
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, DepthwiseSeparable, InvertedResidual
@@ -8,8 +10,8 @@ from cnnlib.blocks.arguments import check_input, check_positive
 __all__ = ["MobileNetV1", "MobileNetV2", "make_divisible", "mobilenet_v1", "mobilenet_v2", "small_mobilenet_v1",
            "small_mobilenet_v2"]
 
-# Channels and stride of each block. In the paper the last but one has stride 1 and the last stride 2, at a size that
-# does not shrink: all code has stride 2 first.
+# Channels and stride of each block. In Table 1 of the paper the last block too has stride 2, at a size that does not
+# shrink, 7×7 → 7×7. That is a slip: all code has stride 1 there.
 V1 = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
 
 # Expansion, channels, blocks, stride of the first block.
@@ -29,10 +31,24 @@ def make_divisible(channels, divisor=8):
 
 
 def check_factors(name, **factors):
-    """Raises ValueError unless each is a number above 0; names function and argument."""
+    """Raises ValueError unless each is a number above 0, NumPy's too; names function and argument."""
     for argument, value in factors.items():
-        if not (isinstance(value, (int, float)) and 0 < value < float("inf")):
+        if not (isinstance(value, Real) and 0 < value < float("inf")):
             raise ValueError(f"{name}: {argument} must be a number above 0, got {value!r}")
+
+
+def check_rows(name, argument, rows, *columns):
+    """Raises TypeError or ValueError unless rows are tuples of ints ≥ 1, one for each column; names what is wrong."""
+    wanted = f"{name}: {argument} must be a tuple or list of rows ({', '.join(columns)})"
+    if not isinstance(rows, (tuple, list)):
+        raise TypeError(f"{wanted}, got {rows!r}")
+    if not rows:
+        raise ValueError(f"{wanted}, got none")
+    for i, row in enumerate(rows):
+        if not isinstance(row, (tuple, list)) or len(row) != len(columns):
+            raise ValueError(f"{wanted}, got {row!r} as {argument}[{i}]")
+        check_positive(name, **{f"{column} of {argument}[{i}]": value
+                                for column, value in zip(columns, row, strict=True)})
 
 
 class MobileNetV1(nn.Module):
@@ -48,6 +64,7 @@ class MobileNetV1(nn.Module):
         super().__init__()
         check_positive("MobileNetV1", num_classes=num_classes, in_channels=in_channels, stem=stem)
         check_factors("MobileNetV1", width_mult=width_mult)
+        check_rows("MobileNetV1", "blocks", blocks, "channels", "stride")
         self.in_channels = in_channels
         channels = make_divisible(stem * width_mult)
         self.features = nn.Sequential(ConvNormAct(in_channels, channels, 3, stem_stride))
@@ -76,6 +93,7 @@ class MobileNetV2(nn.Module):
         super().__init__()
         check_positive("MobileNetV2", num_classes=num_classes, in_channels=in_channels, stem=stem)
         check_factors("MobileNetV2", width_mult=width_mult)
+        check_rows("MobileNetV2", "stages", stages, "expansion", "channels", "blocks", "stride")
         self.in_channels = in_channels
         channels = make_divisible(stem * width_mult)
         head = make_divisible(head * max(1.0, width_mult))

@@ -9,7 +9,7 @@ from functools import partial
 from torch import nn
 
 from cnnlib.blocks import BasicBlock, Bottleneck, ConvNormAct, PreActBlock, PreActBottleneck, zero_branch
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
 
 __all__ = [
     "ResNet", "cifar_resnet", "imagenet_stem", "preact_resnet101", "preact_resnet18", "preact_resnet34",
@@ -33,15 +33,13 @@ class ResNet(nn.Module):
                  zero_init=False):
         super().__init__()
         check_positive("ResNet", num_classes=num_classes, in_channels=in_channels, stem_channels=stem_channels)
-        if len(depths) == 0:
-            raise ValueError("ResNet: depths must have at least one stage, got ()")
+        check_sequence("ResNet", depths=depths, widths=widths)
         if len(depths) != len(widths):
             raise ValueError(f"ResNet: depths and widths must be equally many, got {depths} and {widths}")
         self.in_channels = in_channels
         self.stem = (stem or imagenet_stem)(in_channels, stem_channels)
         channels, stages = stem_channels, []
         for number, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-            check_positive("ResNet", depth=depth)
             first = block(channels, width, stride=1 if number == 0 else 2)
             stages.append(nn.Sequential(first, *(block(width, width) for _ in range(depth - 1))))
             channels = width
@@ -128,13 +126,14 @@ def preact_resnet101(num_classes=1000, in_channels=3):
     return _preact(PreActBottleneck, (3, 4, 23, 3), (256, 512, 1024, 2048), num_classes, in_channels)
 
 
-def _preact(block, depths, widths, num_classes, in_channels):
-    """The stem leaves norm and ReLU to the first block, and the last block's sum gets its own behind it."""
-    return ResNet(block, depths, widths, num_classes, in_channels, _preact_stem, last_norm=nn.BatchNorm2d)
+def _preact(block, depths, widths, num_classes, in_channels, stem=None, stem_channels=64):
+    """The first activation stands in the stem, "right after conv1 and before splitting into two paths" (appendix).
 
-
-def _preact_stem(in_channels, channels):
-    return nn.Sequential(nn.Conv2d(in_channels, channels, 7, 2, 3, bias=False), nn.MaxPool2d(3, 2, padding=1))
+    So the first block has none of its own. The last block's sum gets one behind it.
+    """
+    net = ResNet(block, depths, widths, num_classes, in_channels, stem, stem_channels, last_norm=nn.BatchNorm2d)
+    net.stages[0][0].activate = nn.Identity()
+    return net
 
 
 # ---- for small images ------------------------------------------------------------------------------------------------
@@ -167,8 +166,7 @@ def small_resnet(num_classes=10, in_channels=1):
 
 def small_preact_resnet(num_classes=10, in_channels=1):
     """`small_resnet` with pre-activation (He et al. 2016b).  See `ResNet`, also for Raises."""
-    stem = partial(nn.Conv2d, kernel_size=3, stride=2, padding=1, bias=False)
-    return ResNet(PreActBlock, (1, 1, 1), (16, 32, 64), num_classes, in_channels, stem, 16, nn.BatchNorm2d)
+    return _preact(PreActBlock, (1, 1, 1), (16, 32, 64), num_classes, in_channels, partial(ConvNormAct, stride=2), 16)
 
 
 def small_se_resnet(num_classes=10, in_channels=1):

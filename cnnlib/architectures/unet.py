@@ -2,7 +2,7 @@
 
 from torch import cat, nn
 
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
 
 __all__ = ["UNet", "small_unet"]
 
@@ -33,15 +33,14 @@ class UNet(nn.Module):
     and at least 12·2^d, so that no pooling leaves a row over: 188, 204, … 572.  True: H' = H, W' = W, both multiples of
     2^d. Other sizes are refused: pad or crop the image where it is loaded.
     skips: False leaves them out, and the detail with them.  norm: makes a layer of a number of channels, or None.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1, for less than two widths, and for widths that cannot
-    be halved on the way up.
+    Raises ValueError or TypeError for sizes that are no ints ≥ 1 and for less than two widths.
     """
 
     def __init__(self, in_channels=1, num_classes=2, widths=(64, 128, 256, 512, 1024), padded=False, skips=True,
                  norm=None):
         super().__init__()
-        check_positive("UNet", in_channels=in_channels, num_classes=num_classes,
-                       **{f"widths[{i}]": width for i, width in enumerate(widths)})
+        check_positive("UNet", in_channels=in_channels, num_classes=num_classes)
+        check_sequence("UNet", widths=widths)
         if len(widths) < 2:
             raise ValueError(f"UNet: widths must be at least two numbers of channels, got {widths!r}")
         self.in_channels, self.padded, self.skips, self.depth = in_channels, padded, skips, len(widths) - 1

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
 
 __all__ = ["VGG", "small_vgg", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 
@@ -22,15 +22,12 @@ class VGG(nn.Module):
                  grid=7, hidden=4096):
         super().__init__()
         check_positive("VGG", num_classes=num_classes, in_channels=in_channels, grid=grid, hidden=hidden)
-        for name, values in {"depths": depths, "widths": widths}.items():
-            if not isinstance(values, (tuple, list)):
-                raise TypeError(f"VGG: {name} must be a tuple of ints, one for each stage; got {values!r}")
+        check_sequence("VGG", depths=depths, widths=widths)
         if len(depths) != len(widths):
             raise ValueError(f"VGG: depths and widths must be equally many, got {depths} and {widths}")
         self.in_channels, self.least = in_channels, (2 ** len(depths),) * 2
         layers, channels = [], in_channels
         for depth, width in zip(depths, widths, strict=True):
-            check_positive("VGG", depths=depth, widths=width)
             for _ in range(depth):
                 layers.append(nn.Conv2d(channels, width, 3, padding=1))
                 if batch_norm:

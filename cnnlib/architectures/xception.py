@@ -3,7 +3,7 @@
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
 
 __all__ = ["Xception", "small_xception", "xception"]
 
@@ -23,6 +23,7 @@ class Xception(nn.Module):
         super().__init__()
         check_positive("Xception", num_classes=num_classes, in_channels=in_channels, middle=middle,
                        stem_stride=stem_stride)
+        check_sequence("Xception", stem=stem, entry=entry, exit=exit)
         for argument, widths, count in (("stem", stem, 2), ("exit", exit, 4)):
             if len(widths) != count:
                 raise ValueError(f"Xception: {argument} must be {count} numbers of channels, got {widths}")
@@ -56,8 +57,7 @@ class XceptionBlock(nn.Module):
     def __init__(self, in_channels, widths, stride=1, first_relu=True):
         super().__init__()
         check_positive("XceptionBlock", in_channels=in_channels, stride=stride)
-        if len(widths) == 0:
-            raise ValueError("XceptionBlock: widths must not be empty")
+        check_sequence("XceptionBlock", widths=widths)
         layers, channels = [], in_channels
         for i, width in enumerate(widths):
             layers += [nn.ReLU()] if i > 0 or first_relu else []

@@ -20,8 +20,9 @@ from cnnlib.training import accuracy, fit
 
 BAD = [
     (DenseNet, (0, (2, 2), 8, 10, 1), {}, "DenseNet: growth_rate must be at least 1, got 0"),
-    (DenseNet, (8, (2, 0), 8, 10, 1), {}, "DenseBlock: layers must be at least 1, got 0"),
-    (DenseNet, (8, (), 8, 10, 1), {}, "DenseNet: depths must have at least one block"),
+    (DenseNet, (8, (2, 0), 8, 10, 1), {}, r"DenseNet: depths\[1\] must be at least 1, got 0"),
+    (DenseNet, (8, (), 8, 10, 1), {}, "DenseNet: depths must hold at least one int"),
+    (DenseNet, (8, 3, 8, 10, 1), {}, "DenseNet: depths must be a tuple or list of ints, got 3"),
     (DenseNet, (8, (2, 2), 8, 10, 1, 2.0), {}, "DenseNet: stem_stride must be an int, got 2.0"),
     *((net, (0,), {}, "DenseNet: num_classes must be at least 1, got 0")
       for net in (densenet121, densenet161, densenet169, densenet201, small_densenet)),

@@ -7,6 +7,8 @@ import pytest
 import torch
 from same import assert_same_in_numpy, count_parameters, unsettle
 from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from cnnlib import data, training
 from cnnlib.architectures import (
@@ -45,26 +47,41 @@ BAD = [
     (box_iou, (one, torch.zeros(4)), {}, r"box_iou: others must be \(n, 4\), got shape \(4,\)"),
     (box_iou, (one, torch.tensor([[0, 5, 3, 4]])), {}, r"x1 ≤ x2 and y1 ≤ y2, got \[0, 5, 3, 4\]"),
     (generalized_iou, (one, torch.zeros(2, 4)), {}, r"one shape \(\*, 4\), got \(1, 4\) and \(2, 4\)"),
+    (generalized_iou, ([0, 0, 1, 1], one), {}, r"generalized_iou: boxes must be a tensor \(\*, 4\), got list"),
+    (generalized_iou, (one, None), {}, r"generalized_iou: others must be a tensor \(\*, 4\), got NoneType"),
+    (generalized_iou, (torch.tensor([5, 5, 1, 1]), torch.tensor([0, 0, 4, 4])), {},
+     r"generalized_iou: boxes must be .* x1 ≤ x2 and y1 ≤ y2, got \[5, 5, 1, 1\]"),
+    (generalized_iou, (one, torch.tensor([[0, 5, 3, 4]])), {}, r"others must be .* y1 ≤ y2, got \[0, 5, 3, 4\]"),
+    (nms, (good, torch.ones(2), "0.5"), {}, "nms: iou_threshold must be a number from 0 to 1, got '0.5'"),
     (nms, (good, torch.ones(3)), {}, r"nms: scores must be a tensor \(2,\), one for each box, got \(3,\)"),
     (nms, (good, [1, 2]), {}, "nms: scores must be a tensor .* got list"),
     (nms, (good, torch.ones(2), 1.5), {}, "nms: iou_threshold must be from 0 to 1, got 1.5"),
     (FCOS, (nn.Identity(), 3, (4,)), {}, "FCOS: backbone must be a PyramidBackbone, got Identity"),
     (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 3}, "FCOS: channels must divide by groups"),
     (FCOS, (tiny().backbone, 3, (4,)), {"groups": 2}, r"strides must be one number for each of 2 maps, got \(4,\)"),
-    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "reach": 0}, "FCOS: reach must be above 0, got 0"),
+    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "reach": 0}, "FCOS: reach must be a number above 0, got 0"),
+    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "reach": "8"}, "FCOS: reach must be a number above 0, got '8'"),
+    (FCOS, (tiny().backbone, 3, 8), {"groups": 2}, "FCOS: strides must be a tuple or list of ints, got 8"),
     (fcos_resnet50_fpn, (0,), {}, "FCOS: num_classes must be at least 1, got 0"),
     (small_detector, (-1,), {}, "FCOS: num_classes must be at least 1, got -1"),
     (small_detector(), (torch.zeros(1, 3, 48, 64),), {}, r"input must be \(N, 1, H, W\)"),
     (grid_points, (48, (4,)), {}, r"grid_points: size must be \(H, W\), got 48"),
     (grid_points, ((0, 64), (4,)), {}, "grid_points: height must be at least 1, got 0"),
+    (grid_points, ((48, 64), 8), {}, "grid_points: strides must be a tuple or list of ints, got 8"),
     (grid_points, ((48, 64), (4.0,)), {}, r"grid_points: strides\[0\] must be an int, got 4.0"),
     (encode_boxes, (nn.Identity(), (48, 64), [one], [torch.tensor([1])]), {}, "net must be an FCOS, got Identity"),
     (encode_boxes, (tiny(), (48, 64), [one], []), {}, "for as many images, got 1 and 0"),
     (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([1, 2])]), {}, r"labels must be \(1,\), one for each box"),
     (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([3])]), {}, "labels must be from 0 to 2, got 3"),
     (detection_loss, (tiny()(torch.zeros(1, 1, 16, 16)), torch.zeros(1, 7, 5)), {}, r"targets must be \(1, 20, 5\)"),
+    (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([1])], None), {}, "radius must be a number above 0"),
+    (detection_loss, (torch.zeros(1, 20, 3), torch.zeros(1, 20, 5)), {}, r"outputs must be \(logits, .* got Tensor"),
+    (detection_loss, (tiny()(torch.zeros(1, 1, 16, 16)), None), {}, r"targets must be a tensor \(N, A, 5\), got None"),
     (detect, (tiny(), torch.zeros(1, 2, 16, 16)), {}, r"detect: input must be \(N, 1, H, W\)"),
     (detect, (tiny(), torch.zeros(1, 1, 16, 16), 2), {}, "detect: score_threshold must be from 0 to 1, got 2"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16), None), {}, "score_threshold must be a number from 0 to 1, got None"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16), 0.5, "0.5"), {}, "iou_threshold must be a number .* got '0.5'"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16)), {"max_detections": 0}, "max_detections must be at least 1, got 0"),
     (detection_average_precision, ([], [one], [torch.tensor([1])]), {}, "for as many images, got 0, 1 and 1"),
     (detection_average_precision, ([], [], [], -1), {}, "iou_threshold must be from 0 to 1, got -1"),
 ]
@@ -260,7 +277,7 @@ def test_detect_undoes_encode():
         assert classes[order].tolist() == label.tolist()
         assert scores[0].item() == pytest.approx(math.sqrt(1 / (1 + math.exp(-6)) / (1 + math.exp(-3))), rel=1e-5)
     assert detection_average_precision(found, boxes, labels) == 1
-    assert len(detect(perfect(tiny(), size, boxes, labels), torch.zeros(2, 1, *size), most=1)[0][0]) == 1
+    assert len(detect(perfect(tiny(), size, boxes, labels), torch.zeros(2, 1, *size), max_detections=1)[0][0]) == 1
     assert len(detect(perfect(tiny(), size, boxes, labels), torch.zeros(2, 1, *size), score_threshold=0.99)[0][0]) == 0
 
 
@@ -272,13 +289,83 @@ def test_detect_cuts_at_the_border_and_keeps_classes_apart():
     boxes, scores, labels = detect(net, torch.zeros(1, 1, *size))[0]
     assert boxes.tolist() == [[0, 2, 24, 8], [0, 2, 24, 8]] and labels.tolist() == [1, 0]      # the best first
     assert scores[0] > scores[1]
-    assert detect(net, torch.zeros(1, 1, *size), most=1)[0][2].tolist() == [1]
-    net = tiny()
-    net.eval()
-    detect(net, torch.zeros(1, 1, *size))
-    assert not net.training and net.train() is net
-    detect(net, torch.zeros(1, 1, *size))
-    assert net.training
+    assert detect(net, torch.zeros(1, 1, *size), max_detections=1)[0][2].tolist() == [1]
+
+
+def test_detect_leaves_each_layer_in_its_mode():
+    net, seen = tiny(), []
+    net.backbone.stem.eval()                                             # frozen, the rest trains
+    before = [module.training for module in net.modules()]
+    assert True in before and False in before
+
+    def look(module, inputs):
+        seen.append([m.training for m in net.modules()])
+        if len(seen) == 2:
+            raise ArithmeticError
+
+    net.register_forward_pre_hook(look)
+    detect(net, torch.zeros(1, 1, 16, 24))
+    assert [module.training for module in net.modules()] == before
+    with pytest.raises(ArithmeticError):
+        detect(net, torch.zeros(1, 1, 16, 24))
+    assert [module.training for module in net.modules()] == before
+    assert len(seen) == 2 and not any(map(any, seen))
+
+
+class There(torch.Tensor):
+    """A tensor of another device, as far as `OtherDevice` knows."""
+
+
+class OtherDevice(TorchFunctionMode):
+    """Plays a device "there" on the CPU: its tensors do not meet those of the CPU, but for single numbers."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        there = [t for t in tensors if isinstance(t, There)]
+        if func == torch.Tensor.device.__get__:
+            return "there" if there else torch.device("cpu")
+        if func is torch.Tensor.cpu:
+            return args[0].as_subclass(torch.Tensor)
+        wanted = kwargs.get("device") or ("there" if func is torch.Tensor.to and "there" in args[1:] else None)
+        moves = func in (torch.as_tensor, torch.tensor, torch.Tensor.to) and wanted
+        if there and not moves and any(t.ndim and not isinstance(t, There) for t in tensors):
+            raise RuntimeError(f"{func.__name__}: tensors of two devices")
+        kwargs = {name: value for name, value in kwargs.items() if name != "device"}
+        plain = [arg for arg in args if not (isinstance(arg, str) and arg == "there")]
+        with torch._C.DisableTorchFunctionSubclass():
+            out = func(*plain, **kwargs)
+        home = wanted == "there" or (there and wanted is None)
+        return tree_map(lambda t: t.as_subclass(There if home else torch.Tensor) if isinstance(t, torch.Tensor) else t,
+                        out)
+
+
+def test_detection_works_on_another_device():
+    """Whatever is made on the way is made where the boxes or the outputs are."""
+    rng = np.random.default_rng(6)
+    size, boxes = (48, 64), [boxes_of(rng, 3), boxes_of(rng, 0), boxes_of(rng, 2)]
+    labels = [torch.tensor(rng.integers(0, 3, len(b))) for b in boxes]
+    net = perfect(tiny(), size, boxes, labels)
+    want, targets = detect(net, torch.zeros(3, 1, *size)), encode_boxes(net, size, boxes, labels)
+    loss = detection_loss(net.told, targets)
+    with OtherDevice():
+        boxes_there = [b.as_subclass(There) for b in boxes]
+        with pytest.raises(RuntimeError, match="two devices"):
+            boxes_there[0] + boxes[0]
+        kept = nms(boxes_there[0], torch.ones(3).as_subclass(There))
+        targets_there = encode_boxes(net, size, boxes_there, labels)
+        net.told = tuple(out.as_subclass(There) for out in net.told)
+        found = detect(net, torch.zeros(3, 1, *size).as_subclass(There))
+        loss_there = detection_loss(net.told, targets_there)
+        precision = detection_average_precision(found, boxes, labels)
+    assert all(isinstance(t, There) for t in (kept, targets_there, loss_there, *found[0], *found[1], *found[2]))
+    assert torch.equal(targets_there.as_subclass(torch.Tensor), targets) and loss_there.item() == loss.item()
+    for here, there in zip(want, found, strict=True):
+        for a, b in zip(here, there, strict=True):
+            assert torch.equal(a, b.as_subclass(torch.Tensor))
+    assert precision == detection_average_precision(want, boxes, labels) > 0.5
+    points, stride = grid_points(size, net.strides, "meta")
+    assert points.device.type == stride.device.type == "meta"
 
 
 # ---- average precision -----------------------------------------------------------------------------------------------

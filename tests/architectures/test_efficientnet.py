@@ -2,18 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
 from torch import nn
 
 from cnnlib import architectures
-from cnnlib.architectures import EfficientNet, compound_scaling, efficientnet_b0, small_efficientnet
+from cnnlib.architectures import EfficientNet, compound_scaling, small_efficientnet
 from cnnlib.architectures.efficientnet import PUBLISHED
 from cnnlib.blocks import StochasticDepth
 
 ALL = [getattr(architectures, f"efficientnet_b{i}") for i in range(8)]
 BAD = [
+    (EfficientNet, ([(1, 16, 1, 1)],), {}, r"EfficientNet: stages must be .*, kernel_size\), got \(1, 16, 1"),
+    (EfficientNet, ([(1, 16, 1.5, 1, 3)],), {}, r"EfficientNet: blocks of stages\[0\] must be an int, got 1.5"),
     *((make, (0,), {}, "EfficientNet: num_classes must be at least 1, got 0") for make in ALL),
     (EfficientNet, (), {"in_channels": "3"}, "EfficientNet: in_channels must be an int, got '3'"),
     (EfficientNet, (), {"width_mult": 0}, "EfficientNet: width_mult must be a number above 0, got 0"),
@@ -27,9 +30,10 @@ BAD = [
 ]
 
 
-def test_b0_equals_torchvision():
+@pytest.mark.parametrize("number", [0, 1, 5])                            # from B5 on the norms are others
+def test_equal_to_torchvision(number):
     torch.manual_seed(0)
-    assert_same_as_torchvision(efficientnet_b0(), models.efficientnet_b0(), (2, 3, 64, 96))
+    assert_same_as_torchvision(ALL[number](), getattr(models, f"efficientnet_b{number}")(), (1, 3, 64, 96))
 
 
 def settings(net):
@@ -65,6 +69,8 @@ def test_the_rule_about_doubles_the_work():
     assert (width, depth, resolution) == (1.1, 1.2, 1.15)
     assert 1.9 < depth * width**2 * resolution**2 < 2
     assert compound_scaling(0) == (1, 1, 1)
+    assert compound_scaling(np.int64(1)) == compound_scaling(1)
+    assert compound_scaling(np.float32(1)) == pytest.approx(compound_scaling(1))
     for phi in (0.5, 2, 3.7):
         wider, deeper, finer = compound_scaling(phi)
         assert math.log(deeper * wider**2 * finer**2, 1.2 * 1.1**2 * 1.15**2) == pytest.approx(phi)

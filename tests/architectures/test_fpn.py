@@ -7,7 +7,7 @@ from torch import nn
 
 from cnnlib import data, training
 from cnnlib.architectures import (
-    FPN,
+    FPNSegmenter,
     PyramidBackbone,
     load_torchvision_weights,
     resnet50_fpn,
@@ -19,22 +19,25 @@ from cnnlib.testing import assert_close
 from cnnlib.torchvision_compat import import_torchvision
 
 
-def tiny(more=None):
+def tiny(extra_levels=None):
     stages = [ConvNormAct(3, 4), ConvNormAct(4, 5, stride=2), ConvNormAct(5, 6, stride=2)]
-    return PyramidBackbone(ConvNormAct(2, 3, stride=2), stages, (5, 6), 4, 2, more)
+    return PyramidBackbone(ConvNormAct(2, 3, stride=2), stages, (5, 6), 4, 2, extra_levels)
 
 
 BAD = [
     (PyramidBackbone, (nn.Identity(), [nn.Identity()], (3, 4)), {}, "channels must be for 1 to 1 stages"),
     (PyramidBackbone, (nn.Identity(), [5], (3,)), {}, "stem and stages must be modules, got int"),
-    (PyramidBackbone, (nn.Identity(), [nn.Identity()], (3,)), {"more": "p6"}, 'more must be None, "pool" or "conv"'),
+    (PyramidBackbone, (nn.Identity(), 5, (3,)), {}, "PyramidBackbone: stages must be a list of modules, got int"),
+    (PyramidBackbone, (nn.Identity(), [nn.Identity()], 3), {}, "channels must be a tuple or list of ints, got 3"),
+    (PyramidBackbone, (nn.Identity(), [nn.Identity()], (3,)), {"extra_levels": "p6"},
+     'extra_levels must be None, "pool" or "conv"'),
     (tiny(), (torch.zeros(1, 3, 8, 8),), {}, r"PyramidBackbone: input must be \(N, 2, H, W\)"),
     (resnet50_fpn, (), {"levels": 5}, "resnet50_fpn: levels must be at most 4, got 5"),
     (small_pyramid, (), {"levels": 0}, "small_pyramid: levels must be at least 1, got 0"),
-    (FPN, (nn.Identity(), 2), {}, "FPN: backbone must be a PyramidBackbone, got Identity"),
-    (FPN, (tiny("pool"), 2), {}, "FPN: backbone must have more=None, got 'pool'"),
-    (FPN, (tiny(), 0), {}, "FPN: num_classes must be at least 1, got 0"),
-    (small_fpn, (-1,), {}, "FPN: num_classes must be at least 1, got -1"),
+    (FPNSegmenter, (nn.Identity(), 2), {}, "FPNSegmenter: backbone must be a PyramidBackbone, got Identity"),
+    (FPNSegmenter, (tiny("pool"), 2), {}, "FPNSegmenter: backbone must have extra_levels=None, got 'pool'"),
+    (FPNSegmenter, (tiny(), 0), {}, "FPNSegmenter: num_classes must be at least 1, got 0"),
+    (small_fpn, (-1,), {}, "FPNSegmenter: num_classes must be at least 1, got -1"),
     (small_fpn(), (torch.zeros(1, 3, 8, 8),), {}, r"input must be \(N, 1, H, W\)"),
 ]
 
@@ -65,19 +68,19 @@ class InOneRow(nn.Module):
         return torch.cat([y.flatten(1) for y in self.net(x)], 1)
 
 
-@pytest.mark.parametrize("more", [None, "pool", "conv"])
-def test_a_pyramid_stands_on_the_last_stages(more):
+@pytest.mark.parametrize("extra_levels", [None, "pool", "conv"])
+def test_a_pyramid_stands_on_the_last_stages(extra_levels):
     torch.manual_seed(0)
-    net = tiny(more).eval()
+    net = tiny(extra_levels).eval()
     x = torch.randn(2, 2, 13, 22)
     got = net(x)
     stages = [net.stem(x)]
     for stage in net.stages:
         stages.append(stage(stages[-1]))
     want = net.pyramid(stages[2:])
-    if more == "pool":
+    if extra_levels == "pool":
         want.append(want[-1][:, :, ::2, ::2])
-    elif more == "conv":
+    elif extra_levels == "conv":
         want.append(net.coarser[0](want[-1]))
         want.append(net.coarser[1](torch.relu(want[-1])))
     assert [y.shape for y in got] == [y.shape for y in want]
@@ -94,7 +97,7 @@ def test_small_fpn_takes_any_size_and_has_a_twin():
         (2, 32, 11, 18), (2, 32, 6, 9), (2, 32, 3, 5), (2, 32, 2, 3)]
     last = small_pyramid(levels=2)(torch.zeros(1, 1, 21, 35))
     assert [tuple(y.shape) for y in last] == [(1, 32, 3, 5), (1, 32, 2, 3)]
-    assert_same_in_numpy(FPN(tiny(), 3, width=5), (2, 2, 13, 22))
+    assert_same_in_numpy(FPNSegmenter(tiny(), 3, width=5), (2, 2, 13, 22))
 
 
 def test_every_level_counts():

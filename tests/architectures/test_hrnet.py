@@ -27,7 +27,10 @@ def tiny():
 BAD = [
     (HRModule, ((3, 4), 0), {}, "HRModule: blocks must be at least 1, got 0"),
     (HRNet, (nn.Identity(), 3, 3, (4, 5), (1, 1), 1), {}, "modules must be one number fewer than widths"),
-    (HRNet, (nn.Identity(), 3, 3, (4,), (), 1), {}, "modules must be one number fewer than widths"),
+    (HRNet, (nn.Identity(), 3, 3, (4,), (), 1), {}, "HRNet: modules must hold at least one int"),
+    (HRNet, (nn.Identity(), 3, 3, 4, (1,), 1), {}, "HRNet: widths must be a tuple or list of ints, got 4"),
+    (HRNet, (nn.Identity(), 3, 3, (4, 8), 1, 1), {}, "HRNet: modules must be a tuple or list of ints, got 1"),
+    (HRNetClassifier, (tiny(), 8, 8, 10), {}, "HRNetClassifier: widths must be a tuple or list of ints, got 8"),
     (HRNet, (nn.Identity(), 3, 3, (4, 0), (1,), 1), {}, r"HRNet: widths\[1\] must be at least 1, got 0"),
     (tiny(), (torch.zeros(1, 1, 8, 8),), {}, r"HRNet: input must be \(N, 2, H, W\)"),
     (HRNetClassifier, (nn.Identity(), (4,), 8, 10), {}, "HRNetClassifier: net must be an HRNet, got Identity"),

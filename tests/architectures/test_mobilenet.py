@@ -1,5 +1,6 @@
 """MobileNet v1 and v2: published counts, torchvision's numbers, multiply-adds by hooks, small forms, NumPy."""
 
+import numpy as np
 import pytest
 import torch
 from same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
@@ -14,18 +15,25 @@ from cnnlib.architectures import (
     small_mobilenet_v1,
     small_mobilenet_v2,
 )
-from cnnlib.architectures.mobilenet import check_factors
+from cnnlib.architectures.mobilenet import check_factors, check_rows
 
 BAD = [
+    (MobileNetV1, ([32, 64],), {}, r"blocks must be .* of rows \(channels, stride\), got 32 as blocks\[0\]"),
+    (MobileNetV1, (32,), {}, r"MobileNetV1: blocks must be a tuple or list of rows \(channels, stride\), got 32"),
+    (MobileNetV1, ([],), {}, r"MobileNetV1: blocks must be .*, got none"),
+    (MobileNetV1, ([(32, 1), (64, 0)],), {}, r"MobileNetV1: stride of blocks\[1\] must be at least 1, got 0"),
+    (MobileNetV2, ([(1, 16, 1)],), {}, r"MobileNetV2: stages must be .*, blocks, stride\), got \(1, 16, 1\)"),
+    (MobileNetV2, (), {"width_mult": "1"}, "MobileNetV2: width_mult must be a number above 0, got '1'"),
     (mobilenet_v1, (0,), {}, "MobileNetV1: num_classes must be at least 1, got 0"),
     (mobilenet_v1, (10, 3, 0), {}, "MobileNetV1: width_mult must be a number above 0, got 0"),
-    (MobileNetV1, ([(0, 1)],), {}, "make_divisible: channels must be a number above 0, got 0.0"),
-    (MobileNetV1, ([(8, 0)],), {}, "stride must be at least 1, got 0"),
+    (MobileNetV1, ([(0, 1)],), {}, r"MobileNetV1: channels of blocks\[0\] must be at least 1, got 0"),
+    (MobileNetV1, ([(8, 0)],), {}, r"stride of blocks\[0\] must be at least 1, got 0"),
     (mobilenet_v2, (), {"in_channels": 2.0}, "MobileNetV2: in_channels must be an int, got 2.0"),
     (mobilenet_v2, (), {"width_mult": "1"}, "MobileNetV2: width_mult must be a number above 0, got '1'"),
-    (MobileNetV2, ([(0, 8, 1, 1)],), {}, "expansion must be at least 1, got 0"),
+    (MobileNetV2, ([(0, 8, 1, 1)],), {}, r"expansion of stages\[0\] must be at least 1, got 0"),
     (make_divisible, (0,), {}, "make_divisible: channels must be a number above 0, got 0"),
     (make_divisible, (8, 0), {}, "make_divisible: divisor must be at least 1, got 0"),
+    (check_rows, ("net", "stages", [(4, 0)], "width", "depth"), {}, r"net: depth of stages\[0\] must be at least 1"),
     (check_factors, ("net",), {"width_mult": -1.0}, "net: width_mult must be a number above 0, got -1.0"),
     (small_mobilenet_v1, (-1,), {}, "num_classes must be at least 1, got -1"),
     (small_mobilenet_v2, (10, 0), {}, "in_channels must be at least 1, got 0"),
@@ -112,6 +120,13 @@ def test_make_divisible_is_near_and_never_loses_a_tenth():
             assert got == _make_divisible(channels, divisor)
             assert got % divisor == 0 and got >= 0.9 * channels
             assert abs(got - channels) <= divisor
+
+
+def test_numbers_may_be_numpys():
+    for width in (np.float32(0.5), np.int64(2)):
+        for make in (mobilenet_v1, mobilenet_v2):
+            with torch.device("meta"):
+                assert count_parameters(make(width_mult=width)) == count_parameters(make(width_mult=width.item()))
 
 
 @pytest.mark.parametrize("make", [small_mobilenet_v1, small_mobilenet_v2])

@@ -35,9 +35,11 @@ from cnnlib.training import accuracy, fit
 image = torch.zeros(1, 1, 28, 28)
 BAD = [
     (ResNet, (BasicBlock, (1, 1), (8,), 10, 1), {}, r"depths and widths must be equally many, got \(1, 1\) and \(8,\)"),
-    (ResNet, (BasicBlock, (1, 0), (8, 8), 10, 1), {}, "ResNet: depth must be at least 1, got 0"),
-    (ResNet, (BasicBlock, (1,), (8.5,), 10, 1), {}, "BasicBlock: out_channels must be an int, got 8.5"),
-    (ResNet, (BasicBlock, (), (), 10, 1), {}, "ResNet: depths must have at least one stage"),
+    (ResNet, (BasicBlock, (1, 0), (8, 8), 10, 1), {}, r"ResNet: depths\[1\] must be at least 1, got 0"),
+    (ResNet, (BasicBlock, (1,), (8.5,), 10, 1), {}, r"ResNet: widths\[0\] must be an int, got 8.5"),
+    (ResNet, (BasicBlock, (), (), 10, 1), {}, "ResNet: depths must hold at least one int"),
+    (ResNet, (BasicBlock, 3, (8,), 10, 1), {}, "ResNet: depths must be a tuple or list of ints, got 3"),
+    (ResNet, (BasicBlock, (1,), 8, 10, 1), {}, "ResNet: widths must be a tuple or list of ints, got 8"),
     (imagenet_stem, (0,), {}, "in_channels must be at least 1, got 0"),
     *((net, (0,), {}, "ResNet: num_classes must be at least 1, got 0") for net in (
         resnet18, resnet34, resnet50, resnet101, preact_resnet18, preact_resnet34, preact_resnet50, preact_resnet101,
@@ -69,8 +71,9 @@ def test_equal_to_torchvision(name):
     assert_same_as_torchvision(ours, theirs, (2, 3, 65, 97))
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("se_resnet50", 28_088_024),       # published
-                                                  ("preact_resnet50", 25_549_352)])
+# Published: Hu et al. 2018; those of Big Transfer (Kolesnikov et al. 2020), whose group norms have as many parameters.
+@pytest.mark.parametrize(("name", "parameters"), [("se_resnet50", 28_088_024), ("preact_resnet50", 25_549_352),
+                                                  ("preact_resnet101", 44_541_480)])
 def test_parameters_are_the_published_ones(name, parameters):
     with torch.device("meta"):
         assert count_parameters(getattr(architectures, name)()) == parameters
@@ -79,8 +82,8 @@ def test_parameters_are_the_published_ones(name, parameters):
 @pytest.mark.parametrize(("depth", "stem", "out"), [("18", 64, 512), ("34", 64, 512), ("50", 64, 2048),
                                                     ("101", 64, 2048)])
 def test_pre_activation_moves_norms_and_nothing_else(depth, stem, out):
-    """Each block's last norm, of its outputs, becomes a first, of its inputs: 2 (stem − out) in all. No norm behind the
-    stem and the projections, one more at the end."""
+    """Each block's last norm, of its outputs, becomes a first, of its inputs: stem − out channels in all. The first
+    block's is the stem's, where it was before. No norm behind the projections, one more at the end."""
     with torch.device("meta"):
         after, before = (getattr(architectures, f"{kind}resnet{depth}")() for kind in ("", "preact_"))
     norms = [[m.num_features for m in net.modules() if isinstance(m, nn.BatchNorm2d)] for net in (after, before)]
@@ -90,21 +93,22 @@ def test_pre_activation_moves_norms_and_nothing_else(depth, stem, out):
     projections = [block.shortcut[1].num_features for stage in after.stages for block in stage
                    if not isinstance(block.shortcut, nn.Identity)]
     assert sum(norms[1]) - sum(norms[0]) == (stem - out) - stem - sum(projections) + out
-    assert isinstance(before.last[0], nn.BatchNorm2d) and isinstance(before.stem[0], nn.Conv2d)
+    assert count_parameters(after) - count_parameters(before) == 2 * (sum(norms[0]) - sum(norms[1]))
+    assert isinstance(before.last[0], nn.BatchNorm2d) and str(before.stem) == str(after.stem)
 
 
 def pre_activation(net, x):
-    """The network of He et al. 2016b, written out."""
+    """The network of He et al. 2016b, written out. What the stem gives is activated before it goes two ways."""
     def norm_relu(x, norm):
         return F.relu(F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias))
 
-    if isinstance(net.stem, nn.Conv2d):                  # the small one's
-        x = F.conv2d(x, net.stem.weight, stride=2, padding=1)
-    else:
-        x = F.max_pool2d(F.conv2d(x, net.stem[0].weight, stride=2, padding=3), 3, 2, 1)
-    for stage in net.stages:
-        for block in stage:
-            activated = norm_relu(x, block.activate[0])
+    conv, norm, *_ = [m for m in net.stem.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
+    x = norm_relu(F.conv2d(x, conv.weight, stride=2, padding=conv.kernel_size[0] // 2), norm)
+    if conv.kernel_size == (7, 7):                       # the small one has neither this nor the pool
+        x = F.max_pool2d(x, 3, 2, 1)
+    for number, stage in enumerate(net.stages):
+        for place, block in enumerate(stage):
+            activated = x if number == place == 0 else norm_relu(x, block.activate[0])
             conv1, (norm, _, conv2) = block.branch
             changes = conv1.in_channels != conv1.out_channels
             shortcut = F.conv2d(activated, block.shortcut.weight, stride=conv1.stride) if changes else x

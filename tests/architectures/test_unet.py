@@ -16,6 +16,7 @@ tiny = {"in_channels": 2, "num_classes": 3, "widths": (4, 6, 10)}
 BAD = [
     (UNet, (), {"num_classes": 0}, "UNet: num_classes must be at least 1, got 0"),
     (UNet, (), {"widths": (64, 12.5)}, r"UNet: widths\[1\] must be an int, got 12.5"),
+    (UNet, (1, 2, 64), {}, "UNet: widths must be a tuple or list of ints, got 64"),
     (UNet, (), {"widths": (64,)}, r"widths must be at least two numbers of channels, got \(64,\)"),
     (UNet(**tiny), (torch.zeros(1, 2, 43, 48),), {}, "H ≥ 44, W ≥ 44"),
     (UNet(**tiny), (torch.zeros(1, 2, 44, 50),), {}, "UNet: H and W of the input must be multiples of 4"),

@@ -17,7 +17,11 @@ BAD = [
     (Xception, (), {"exit": (8, 8)}, r"Xception: exit must be 4 numbers of channels, got \(8, 8\)"),
     (small_xception, (10, 1.0), {}, "in_channels must be an int, got 1.0"),
     (XceptionBlock, (8, (8,), 0), {}, "XceptionBlock: stride must be at least 1, got 0"),
-    (XceptionBlock, (8, ()), {}, "XceptionBlock: widths must not be empty"),
+    (XceptionBlock, (8, ()), {}, "XceptionBlock: widths must hold at least one int"),
+    (XceptionBlock, (8, 4), {}, "XceptionBlock: widths must be a tuple or list of ints, got 4"),
+    (Xception, (), {"exit": 8}, "Xception: exit must be a tuple or list of ints, got 8"),
+    (Xception, (), {"entry": 8}, "Xception: entry must be a tuple or list of ints, got 8"),
+    (Xception, (), {"stem": (8, 0)}, r"Xception: stem\[1\] must be at least 1, got 0"),
     (small_xception(), (torch.zeros(2, 3, 28, 28),), {}, r"Xception: input must be \(N, 1, H, W\), got shape"),
     (small_xception(), (torch.zeros(2, 1, 6, 9),), {}, "with H ≥ 7, W ≥ 7, got shape"),
 ]
