@@ -12,12 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib.blocks.arguments import check_divisible, check_input, check_positive, check_sequence
+from cnnlib.blocks.arguments import check_divisible, check_factors, check_input, check_positive, check_sequence
 from cnnlib.losses import focal_loss
 from cnnlib.metrics import average_precision
 
 from .fpn import PyramidBackbone, resnet50_fpn, small_pyramid
-from .mobilenet import check_factors
 
 __all__ = ["FCOS", "box_iou", "detect", "detection_average_precision", "detection_loss", "encode_boxes",
            "fcos_resnet50_fpn", "generalized_iou", "grid_points", "nms", "small_detector"]

@@ -7,9 +7,9 @@ from numbers import Real
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, InvertedResidual
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_factors, check_input, check_positive, check_rows
 
-from .mobilenet import check_factors, check_rows, make_divisible
+from .mobilenet import make_divisible
 
 __all__ = ["EfficientNet", "compound_scaling", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2",
            "efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",

@@ -1,11 +1,9 @@
 """MobileNet: convolutions split into depthwise and 1×1, then turned inside out."""
 
-from numbers import Real
-
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, DepthwiseSeparable, InvertedResidual
-from cnnlib.blocks.arguments import check_input, check_positive
+from cnnlib.blocks.arguments import check_factors, check_input, check_positive, check_rows
 
 __all__ = ["MobileNetV1", "MobileNetV2", "make_divisible", "mobilenet_v1", "mobilenet_v2", "small_mobilenet_v1",
            "small_mobilenet_v2"]
@@ -28,27 +26,6 @@ def make_divisible(channels, divisor=8):
     check_factors("make_divisible", channels=channels)
     nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * channels else nearest
-
-
-def check_factors(name, **factors):
-    """Raises ValueError unless each is a number above 0, NumPy's too; names function and argument."""
-    for argument, value in factors.items():
-        if not (isinstance(value, Real) and 0 < value < float("inf")):
-            raise ValueError(f"{name}: {argument} must be a number above 0, got {value!r}")
-
-
-def check_rows(name, argument, rows, *columns):
-    """Raises TypeError or ValueError unless rows are tuples of ints ≥ 1, one for each column; names what is wrong."""
-    wanted = f"{name}: {argument} must be a tuple or list of rows ({', '.join(columns)})"
-    if not isinstance(rows, (tuple, list)):
-        raise TypeError(f"{wanted}, got {rows!r}")
-    if not rows:
-        raise ValueError(f"{wanted}, got none")
-    for i, row in enumerate(rows):
-        if not isinstance(row, (tuple, list)) or len(row) != len(columns):
-            raise ValueError(f"{wanted}, got {row!r} as {argument}[{i}]")
-        check_positive(name, **{f"{column} of {argument}[{i}]": value
-                                for column, value in zip(columns, row, strict=True)})
 
 
 class MobileNetV1(nn.Module):

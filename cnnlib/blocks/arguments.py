@@ -1,6 +1,6 @@
 """What blocks and networks ask of their arguments and inputs, and the words of the errors."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 import torch.fx
@@ -30,6 +30,27 @@ def check_sequence(name, empty=False, **sequences):
         if not values and not empty:
             raise ValueError(f"{name}: {argument} must hold at least one int, got {values!r}")
         check_positive(name, **{f"{argument}[{i}]": value for i, value in enumerate(values)})
+
+
+def check_factors(name, **factors):
+    """Raises ValueError unless each is a number above 0, NumPy's too; names function and argument."""
+    for argument, value in factors.items():
+        if not (isinstance(value, Real) and 0 < value < float("inf")):
+            raise ValueError(f"{name}: {argument} must be a number above 0, got {value!r}")
+
+
+def check_rows(name, argument, rows, *columns):
+    """Raises TypeError or ValueError unless rows are tuples of ints ≥ 1, one for each column; names what is wrong."""
+    wanted = f"{name}: {argument} must be a tuple or list of rows ({', '.join(columns)})"
+    if not isinstance(rows, (tuple, list)):
+        raise TypeError(f"{wanted}, got {rows!r}")
+    if not rows:
+        raise ValueError(f"{wanted}, got none")
+    for i, row in enumerate(rows):
+        if not isinstance(row, (tuple, list)) or len(row) != len(columns):
+            raise ValueError(f"{wanted}, got {row!r} as {argument}[{i}]")
+        check_positive(name, **{f"{column} of {argument}[{i}]": value
+                                for column, value in zip(columns, row, strict=True)})
 
 
 def check_odd(name, **values):

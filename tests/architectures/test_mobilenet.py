@@ -15,7 +15,7 @@ from cnnlib.architectures import (
     small_mobilenet_v1,
     small_mobilenet_v2,
 )
-from cnnlib.architectures.mobilenet import check_factors, check_rows
+from cnnlib.blocks.arguments import check_factors, check_rows
 
 BAD = [
     (MobileNetV1, ([32, 64],), {}, r"blocks must be .* of rows \(channels, stride\), got 32 as blocks\[0\]"),
