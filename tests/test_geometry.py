@@ -157,6 +157,7 @@ def test_adaptive_windows_hold_what_torch_averages():
 
 @pytest.mark.parametrize("kernel_size", range(1, 7))
 @pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch copies then, which costs time only
 def test_same_padding_is_torchs(kernel_size, dilation):
     x = torch.arange(1.0, 20.0)[None, None]
     w = torch.rand(1, 1, kernel_size)
