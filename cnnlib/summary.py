@@ -1,4 +1,4 @@
-"""What each layer of a network makes, costs and sees, in a table."""
+"""What each layer of a network makes, costs and sees, in a table; and how much each pixel counts in what it sees."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["Summary", "summary"]
+__all__ = ["Summary", "effective_receptive_field", "summary"]
 
 TEXT = ["layer", "kind"]                         # the columns that hold no numbers
 
@@ -59,6 +59,36 @@ def summary(net, input_shape):
         for module, training in modes.items():
             module.training = training
     return Summary(_table(net, recorder.rows), type(net).__name__, tuple(input_shape))
+
+
+def effective_receptive_field(net, x):
+    """How much each pixel of the input moves the output in the middle (Luo et al. 2016).
+
+    E[i, j] = mean over images of Σ_channels |∂(Σ_channels y[⌊H'/2⌋, ⌊W'/2⌋]) / ∂x[i, j]|
+
+    net: (N, C, H, W) → (N, C', H', W').  x: the images to measure with, real ones or noise, (N, C, H, W) floats.
+    → array (H, W), 0 outside of the theoretical receptive field.  net runs as in `eval()` and stays as it was.
+    Raises TypeError for what is no network or no tensor of floats, ValueError for an output of other than 4 axes.
+    """
+    name = "effective_receptive_field"
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"{name}: net must be a torch.nn.Module, got {type(net).__name__}")
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim != 4:
+        got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
+        raise TypeError(f"{name}: x must be a tensor of floats (N, C, H, W), got {got}")
+    modes = {module: module.training for module in net.modules()}
+    x = x.detach().clone().requires_grad_()
+    try:
+        y = net.eval()(x)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    if not isinstance(y, torch.Tensor) or y.ndim != 4:
+        got = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+        raise ValueError(f"{name}: net must give (N, C, H, W), got {got}")
+    middle = y[:, :, y.shape[2] // 2, y.shape[3] // 2].sum()
+    slope, = torch.autograd.grad(middle, x)
+    return slope.abs().sum(1).mean(0).cpu().numpy()
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """The table's numbers: published ones, those of hooks written apart from it, receptive fields that gradients show."""
 
+import functools
 import random
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlib import architectures
 from cnnlib.blocks import spectral_norm
-from cnnlib.summary import Summary, summary
+from cnnlib.summary import Summary, effective_receptive_field, summary
+from cnnlib.testing import assert_close
 from cnnlib.torchvision_compat import import_torchvision
 
 models = import_torchvision().models
@@ -19,6 +22,10 @@ BAD = [
     (summary, (nn.Conv2d(3, 4, 3), 8), {}, "summary: input_shape must be a tuple of ints ≥ 1, got 8"),
     (summary, (nn.Conv2d(3, 4, 3), (3, 0, 8)), {}, r"summary: input_shape must be .* got \(3, 0, 8\)"),
     (summary, (nn.Conv2d(3, 4, 3), ()), {}, "summary: input_shape needs at least one axis"),
+    (effective_receptive_field, (5, torch.zeros(1, 3, 8, 8)), {}, "net must be a torch.nn.Module, got int"),
+    (effective_receptive_field, (nn.Conv2d(3, 4, 3), torch.zeros(3, 8, 8)), {}, "x must be a tensor of floats"),
+    (effective_receptive_field, (nn.Flatten(), torch.zeros(1, 3, 8, 8).int()), {}, "x must be a tensor of floats"),
+    (effective_receptive_field, (nn.Flatten(), torch.zeros(1, 3, 8, 8)), {}, r"net must give \(N, C, H, W\)"),
 ]
 
 PUBLISHED = """alexnet vgg11 vgg16_bn resnet18 resnet50 resnext50_32x4d densenet121 mobilenet_v2 mobilenet_v3_small
@@ -202,6 +209,29 @@ def test_receptive_fields_are_those_that_gradients_show(seed):
     spans = [(int(places[0]), int(places[-1])) for row in sees if len(places := row.nonzero()[:, 0])]
     inside = [last - first + 1 for first, last in spans if first > 0 and last < length - 1]
     assert max(inside) == summary(net, (1, length)).table["receptive_field"].iloc[-1][0]
+
+
+def test_the_effective_field_of_equal_weights_is_a_power_of_the_kernel():
+    """Luo et al. (2016): n layers of ones give the n-fold convolution of ones, which tends to a Gaussian."""
+    net = nn.Sequential(*[nn.Conv2d(1, 1, (3, 5), padding=(1, 2), bias=False) for _ in range(4)]).double()
+    for p in net.parameters():
+        nn.init.ones_(p)
+    rows, columns = (functools.reduce(np.convolve, [np.ones(k)] * 4) for k in (3, 5))
+    want = np.zeros((21, 25))
+    want[10 - 4:10 + 5, 12 - 8:12 + 9] = np.outer(rows, columns)
+    assert_close(effective_receptive_field(net, torch.rand(2, 1, 21, 25).double()), want)
+
+
+def test_the_effective_field_lies_in_the_theoretical_one_and_the_net_stays():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 4, 3, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 3, dilation=2))
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    field = effective_receptive_field(net, torch.randn(8, 2, 31, 27))
+    seen = np.argwhere(field > 0)
+    assert field.shape == (31, 27)
+    assert tuple(seen.max(0) - seen.min(0) + 1) == summary(net, (2, 31, 27)).table["receptive_field"].iloc[-1]
+    assert net.training and all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters())
 
 
 def test_attention_within_rows_sees_rows():
