@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .training import in_mode
+
 __all__ = ["Summary", "effective_receptive_field", "summary"]
 
 TEXT = ["layer", "kind"]                         # the columns that hold no numbers
@@ -40,14 +42,12 @@ def summary(net, input_shape):
         raise ValueError("summary: input_shape needs at least one axis, (C, H, W) for images")
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
-    modes = {module: module.training for module in net.modules()}
     recorder = _Recorder()
     hooks = [hook for name, module in net.named_modules() for hook in (
         module.register_forward_pre_hook(lambda module, _, name=name: recorder.enter(name, module)),
         module.register_forward_hook(lambda *_: recorder.leave()))]
-    net.eval()
     try:
-        with torch.no_grad(), torch.device("meta"):
+        with in_mode(net, training=False), torch.no_grad(), torch.device("meta"):
             image = torch.empty(1, *input_shape, dtype=dtype)
             recorder.start(image)
             empty = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
@@ -56,8 +56,6 @@ def summary(net, input_shape):
     finally:
         for hook in hooks:
             hook.remove()
-        for module, training in modes.items():
-            module.training = training
     return Summary(_table(net, recorder.rows), type(net).__name__, tuple(input_shape))
 
 
@@ -76,13 +74,9 @@ def effective_receptive_field(net, x):
     if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim != 4:
         got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
         raise TypeError(f"{name}: x must be a tensor of floats (N, C, H, W), got {got}")
-    modes = {module: module.training for module in net.modules()}
     x = x.detach().clone().requires_grad_()
-    try:
-        y = net.eval()(x)
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with in_mode(net, training=False):
+        y = net(x)
     if not isinstance(y, torch.Tensor) or y.ndim != 4:
         got = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
         raise ValueError(f"{name}: net must give (N, C, H, W), got {got}")

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-__all__ = ["accuracy", "fit", "one_cycle", "set_seed", "warmup_cosine"]
+__all__ = ["accuracy", "fit", "in_mode", "one_cycle", "set_seed", "warmup_cosine"]
 
 
 def fit(net, x, y, epochs, lr=1e-3, batch_size=64, seed=0, *, loss=F.cross_entropy, optimizer=torch.optim.Adam,
@@ -77,7 +77,7 @@ def fit(net, x, y, epochs, lr=1e-3, batch_size=64, seed=0, *, loss=F.cross_entro
     scheduler = schedule(optimizer, steps) if schedule is not None else None
     order, chance = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)
     rows, best = [], (math.inf, 0, None)                                     # loss, epoch, weights
-    with _mode(net, training=True), tqdm(total=steps, disable=not progress) as bar:
+    with in_mode(net, training=True), tqdm(total=steps, disable=not progress) as bar:
         for epoch in range(1, epochs + 1):
             for batch in torch.randperm(len(x), generator=order).split(batch_size * accumulation_steps):
                 row = {"epoch": epoch, "step": len(rows) + 1, "lr": optimizer.param_groups[0]["lr"], "loss": 0.0}
@@ -129,7 +129,7 @@ def accuracy(net, x, y, batch_size=500):
     if y.is_floating_point():
         raise ValueError(f"accuracy: y must be class numbers, got {y.dtype}")
     hits = 0
-    with _mode(net, training=False):
+    with in_mode(net, training=False):
         for a, b in zip(x.split(batch_size), y.split(batch_size), strict=True):
             outputs = net(a.to(device))
             if not _are_classes(outputs, b):
@@ -184,11 +184,12 @@ def set_seed(seed):
     torch.manual_seed(seed)
 
 
-# ---- helpers ---------------------------------------------------------------------------------------------------------
-
 @contextlib.contextmanager
-def _mode(net, training):
-    """Within it the network trains or not; after it each layer is again in the mode in which it was."""
+def in_mode(net, training):
+    """Within it the network trains or not; after it each layer is again in the mode in which it was.
+
+    with in_mode(net, training=False): … is `net.eval()` that undoes itself, also when something is raised.
+    """
     before = [(module, module.training) for module in net.modules()]
     net.train(training)
     try:
@@ -198,11 +199,13 @@ def _mode(net, training):
             module.training = mode
 
 
+# ---- helpers ---------------------------------------------------------------------------------------------------------
+
 @torch.no_grad()
 def _measure(net, x, y, loss, batch_size):
     """What validation adds to a row: val_loss and, where there are classes, val_accuracy."""
     device, total, hits, classes = _move("fit", net, None), 0.0, 0, not y.is_floating_point()
-    with _mode(net, training=False):
+    with in_mode(net, training=False):
         for a, b in zip(x.split(batch_size), y.split(batch_size), strict=True):
             outputs, b = net(a.to(device)), b.to(device)
             total += loss(outputs, b).item() * len(a)

@@ -15,6 +15,7 @@ from torch import nn
 from cnnlib.blocks.arguments import check_divisible, check_factors, check_input, check_positive, check_sequence
 from cnnlib.losses import focal_loss
 from cnnlib.metrics import average_precision
+from cnnlib.training import in_mode
 
 from .fpn import PyramidBackbone, resnet50_fpn, small_pyramid
 
@@ -315,12 +316,8 @@ def detect(net, x, score_threshold=0.05, iou_threshold=0.5, max_detections=100):
     check_positive("detect", max_detections=max_detections)
     _check_share("detect", "score_threshold", score_threshold)
     _check_share("detect", "iou_threshold", iou_threshold)
-    modes = {module: module.training for module in net.modules()}
-    try:
-        logits, distances, centreness = net.eval()(x)
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with in_mode(net, training=False):
+        logits, distances, centreness = net(x)
     points, stride = grid_points(x.shape[2:], net.strides, logits.device)
     scores = (logits.sigmoid() * centreness.sigmoid()).sqrt()                                # (N, A, K)
     distances = distances * stride[:, None]
