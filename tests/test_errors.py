@@ -131,9 +131,9 @@ def test_assert_close_names_the_index_and_both_numbers():
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
     data.digits, data.DataUnavailable, training.in_mode, figures.use_style, figures.annotate_values,
-    figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets, sheet.mark_namespace,
-    autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator, nn.Identity,
-    nn.Module, lenet.LeNet,
+    figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
+    sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
+    nn.Identity, nn.Module, lenet.LeNet,
 }
 
 

@@ -16,6 +16,32 @@ def count_parameters(net):
     return sum(p.numel() for p in net.parameters())
 
 
+def on_meta(make, *args, **kwargs):
+    """The network without numbers: shapes and counts at no cost."""
+    with torch.device("meta"):
+        return make(*args, **kwargs)
+
+
+def layers_of(net):
+    """The layers without parts, in words, whether or not they work in place."""
+    return [repr(part).replace(", inplace=True", "").replace("inplace=True", "")
+            for part in net.modules() if not list(part.children())]
+
+
+def narrow_pair(make, make_theirs, sizes):
+    """Ours and theirs with narrow dense layers, since full ones take long to draw: {place: (inputs, outputs)}."""
+    ours, theirs = on_meta(make), on_meta(make_theirs)
+    for net in (ours, theirs):
+        for place, size in sizes.items():
+            assert isinstance(net.classifier[place], nn.Linear)
+            net.classifier[place] = nn.Linear(*size)
+        net.to_empty(device="cpu")
+    for layer in theirs.modules():
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    return ours, theirs
+
+
 def unsettle(net, seed=0):
     """Give every norm statistics and scales of its own, and zeros a value: a net as made forgives too much."""
     generator = torch.Generator().manual_seed(seed)

@@ -4,7 +4,16 @@ from importlib import import_module
 
 import pytest
 import torch
-from same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models, unsettle
+from same import (
+    assert_same_as_torchvision,
+    assert_same_in_numpy,
+    count_parameters,
+    layers_of,
+    models,
+    narrow_pair,
+    on_meta,
+    unsettle,
+)
 from torch import nn
 
 from cnnlib.architectures import (
@@ -38,18 +47,6 @@ BAD = [
 ]
 
 
-def on_meta(make, *args, **kwargs):
-    """The network without numbers: shapes and counts at no cost."""
-    with torch.device("meta"):
-        return make(*args, **kwargs)
-
-
-def layers_of(net):
-    """The layers without parts, in words."""
-    return [repr(part).replace(", inplace=True", "").replace("inplace=True", "")
-            for part in net.modules() if not list(part.children())]
-
-
 def test_one_tower_is_torchvisions():
     ours, theirs = on_meta(alexnet), on_meta(models.alexnet)
     assert count_parameters(ours) == count_parameters(theirs) == 61_100_840
@@ -58,17 +55,8 @@ def test_one_tower_is_torchvisions():
 
 
 def test_one_tower_computes_what_torchvision_computes():
-    """With narrow dense layers in both, since 58 million weights take long to draw."""
     torch.manual_seed(0)
-    ours, theirs = on_meta(alexnet), on_meta(models.alexnet)
-    for net in (ours, theirs):
-        for place, inputs, outputs in [(1, 256 * 6 * 6, 9), (4, 9, 8), (6, 8, 7)]:
-            assert isinstance(net.classifier[place], nn.Linear)
-            net.classifier[place] = nn.Linear(inputs, outputs)
-        net.to_empty(device="cpu")
-    for layer in theirs.modules():
-        if hasattr(layer, "reset_parameters"):
-            layer.reset_parameters()
+    ours, theirs = narrow_pair(alexnet, models.alexnet, {1: (256 * 6 * 6, 9), 4: (9, 8), 6: (8, 7)})
     assert_same_as_torchvision(ours, theirs, (2, 3, 95, 131))
 
 

@@ -8,7 +8,10 @@ from same import (
     assert_same_as_torchvision,
     assert_same_in_numpy,
     count_parameters,
+    layers_of,
     models,
+    narrow_pair,
+    on_meta,
 )
 from torch import nn
 
@@ -30,17 +33,6 @@ BAD = [
 ]
 
 
-def on_meta(make, *args, **kwargs):
-    """The network without numbers: shapes and counts at no cost."""
-    with torch.device("meta"):
-        return make(*args, **kwargs)
-
-
-def layers_of(net):
-    """The layers without parts, in words."""
-    return [repr(part).replace("inplace=True", "") for part in net.modules() if not list(part.children())]
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_layers_and_counts_are_torchvisions(form):
     ours, theirs = on_meta(form), on_meta(getattr(models, form.__name__))
@@ -53,17 +45,10 @@ def test_layers_and_counts_are_torchvisions(form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_it_computes_what_torchvision_computes(form):
-    """With narrow dense layers in both, since 120 million weights in each of eight networks take long to draw."""
     torch.manual_seed(0)
-    ours, theirs = on_meta(form), on_meta(getattr(models, form.__name__))
-    for net in (ours, theirs):
-        for place, inputs, outputs in [(0, 512 * 7 * 7, 9), (3, 9, 8), (6, 8, 7)]:
-            assert isinstance(net.classifier[place], nn.Linear)
-            net.classifier[place] = nn.Linear(inputs, outputs)
-        net.to_empty(device="cpu")
+    sizes = {0: (512 * 7 * 7, 9), 3: (9, 8), 6: (8, 7)}
+    ours, theirs = narrow_pair(form, getattr(models, form.__name__), sizes)
     for layer in theirs.modules():
-        if hasattr(layer, "reset_parameters"):
-            layer.reset_parameters()
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)                        # or nothing would arrive at the end
     assert_same_as_torchvision(ours, theirs, (1, 3, 37, 70))
