@@ -28,9 +28,9 @@ from rich.table import Table
 
 from cnnlib import architectures as nets
 from cnnlib import data, metrics
-from cnnlib.augmentation import random_crop
 from cnnlib.summary import summary
 from cnnlib.training import accuracy, fit, one_cycle, set_seed
+from cnnlib.training.augmentation import random_crop
 
 LARGE = [                                        # what, size of its image
     (nets.lenet5, (1, 28, 28)), (nets.lenet5_1998, (1, 28, 28)),

@@ -166,7 +166,7 @@ def interleave(ours, theirs, rounds):
 def time_function(name, args, options, rounds):
     """→ (forward, backward) of ours and of theirs, in seconds."""
     function, backward, torch_function = getattr(F, name), getattr(F, f"{name}_backward"), getattr(T, name)
-    keeps = "memory" in function.__kwdefaults__ if function.__kwdefaults__ else False
+    keeps = "saved" in function.__kwdefaults__ if function.__kwdefaults__ else False
     tensors = [torch.from_numpy(arg).requires_grad_(name != "batch_norm" or i not in (1, 2))
                if isinstance(arg, np.ndarray) else arg for i, arg in enumerate(args)]
     leaves = [t for t in tensors if isinstance(t, torch.Tensor) and t.requires_grad]
@@ -175,10 +175,10 @@ def time_function(name, args, options, rounds):
 
     def ours():
         start = time.process_time()
-        memory = {"memory": {}} if keeps else {}
-        function(*args, **options, **memory)
+        saved = {"saved": {}} if keeps else {}
+        function(*args, **options, **saved)
         middle = time.process_time()
-        backward(grad_output, *args, **options, **memory)
+        backward(grad_output, *args, **options, **saved)
         return middle - start, time.process_time() - middle
 
     def theirs():

@@ -4,7 +4,7 @@ Those of classes and masks take logits, and read from the shape of the target wh
     binary    input (N, *), target (N, *): 1 where the thing is, 0 elsewhere.  p = sigmoid(input)
     classes   input (N, C, *), target (N, *): an integer from 0 to C − 1.      p = softmax(input) along the C classes
 The target is given: no gradient goes to it. reduction: "mean", "sum" or "none" of the single losses.
-The NumPy twins, with their gradients derived by hand, stand in `cnnlib.scratch.region_loss`.
+The NumPy twins, with their gradients derived by hand, stand in `cnnlib.scratch.ops.losses`.
 """
 
 from numbers import Real

@@ -7,7 +7,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"): 
 
 import pytest
 import torch
-from paths import ROOT
+
+from tests.paths import ROOT
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,6 @@ those tables run here. A layer may stand there itself (its `__init__`) or as an 
 import importlib
 import inspect
 import pkgutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +16,11 @@ import cnnlib
 from cnnlib import data, figures, geometry, testing, training
 from cnnlib.blocks import DepthwiseSeparable
 from cnnlib.grading import Question, check, sheet
-from cnnlib.scratch import autograd, groups, lenet, nn, quantization, random, signal
+from cnnlib.scratch import groups, lenet, nn, quantization, signal
+from cnnlib.scratch.functional import random
+from cnnlib.scratch.tensor import autograd
 from cnnlib.summary import Summary
+from tests.paths import ROOT
 
 x4, w4 = np.zeros((2, 3, 6, 5)), np.zeros((4, 3, 3, 2))
 image, kernel = np.ones((5, 6)), np.ones((2, 3))
@@ -97,9 +99,12 @@ BAD = [
 ]
 
 
-FOLDERS = ("", "scratch", "blocks", "architectures")
-TABLES = [module for folder in FOLDERS for path in sorted((Path(__file__).parent / folder).glob("test_*.py"))
-          if path != Path(__file__) and hasattr(module := importlib.import_module(path.stem), "BAD")]
+FOLDERS = ("scratch", "blocks", "architectures", "training")
+PATHS = [*ROOT.glob("tests/test_*.py"),
+         *(path for name in FOLDERS for path in ROOT.glob(f"tests/{name}/**/test_*.py"))]
+MODULES = [importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+           for path in sorted(PATHS) if path.stem != "test_errors"]
+TABLES = [module for module in MODULES if hasattr(module, "BAD")]
 ROWS = BAD + [row for module in TABLES if not hasattr(module, "test_bad_input_is_named") for row in module.BAD]
 
 
@@ -150,9 +155,9 @@ def public_functions():
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
             "cnnlib.torchvision_compat", "cnnlib.blocks.arguments",
-            "cnnlib.scratch.arguments", "cnnlib.scratch.correlation", "cnnlib.scratch.depthwise",
-            "cnnlib.scratch.im2col", "cnnlib.scratch.rows", "cnnlib.scratch.winograd",
-            "cnnlib.scratch.weightless",         # test_nn.py gives each of these layers what its function refuses
+            "cnnlib.checks", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
+                                                                          "winograd")),
+            "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse
             *(f"cnnlib.grading.{name}" for name in ("batch", "gradescope", "inside", "marking", "reports", "sandbox",
                                                     "submission", "workers"))}

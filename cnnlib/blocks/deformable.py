@@ -10,7 +10,7 @@ from .arguments import check_divisible, check_input, check_positive, pair
 __all__ = ["DeformConv2d", "deform_conv2d"]
 
 
-@torch.fx.wrap           # one step when torch.fx writes a network down, which `cnnlib.scratch.deformable` has too
+@torch.fx.wrap           # one step when torch.fx writes a network down, which `cnnlib.scratch.ops` has too
 def deform_conv2d(input, offset, weight, bias=None, stride=1, padding=0, dilation=1, mask=None):
     """A convolution whose taps each move by an offset of their own, at each pixel (Dai et al. 2017).
 

@@ -5,8 +5,8 @@ images: (N, C, H, W), float32 or float64 in [0, 1]. An argument is one number, o
 
 import numpy as np
 
-from .arguments import check_choice, check_float, is_int
-from .resampling import affine_grid, grid_sample
+from ..checks import check_choice, check_float, is_int
+from .functional.resampling import affine_grid, grid_sample
 
 __all__ = [
     "add_noise", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_saturation", "affine", "crop", "erase",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import nn, optim
-from .autograd import Tensor, no_grad
+from .tensor.autograd import Tensor, no_grad
 
 
 class LeNet(nn.Module):

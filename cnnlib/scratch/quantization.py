@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .arguments import check_float, check_grad_output, is_int, per_axis
+from ..checks import check_float, check_grad_output, is_int, per_axis
 
 __all__ = ["Quantized", "dequantize", "fake_quantize", "fake_quantize_backward", "integer_conv2d", "integer_linear",
            "quantization_scale", "quantize", "quantized_conv2d", "quantized_linear"]

@@ -4,16 +4,6 @@ from importlib import import_module
 
 import pytest
 import torch
-from same import (
-    assert_same_as_torchvision,
-    assert_same_in_numpy,
-    count_parameters,
-    layers_of,
-    models,
-    narrow_pair,
-    on_meta,
-    unsettle,
-)
 from torch import nn
 
 from cnnlib.architectures import (
@@ -25,6 +15,16 @@ from cnnlib.architectures import (
     small_alexnet,
 )
 from cnnlib.testing import assert_close
+from tests.architectures.same import (
+    assert_same_as_torchvision,
+    assert_same_in_numpy,
+    count_parameters,
+    layers_of,
+    models,
+    narrow_pair,
+    on_meta,
+    unsettle,
+)
 
 SMALL = {"num_classes": 5, "in_channels": 2, "widths": (4, 6, 8, 6, 4), "hidden": 7}
 BAD = [

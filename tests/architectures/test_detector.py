@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from same import assert_same_in_numpy, count_parameters, unsettle
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
@@ -30,6 +29,7 @@ from cnnlib.architectures import (
 from cnnlib.blocks import ConvNormAct
 from cnnlib.testing import assert_close
 from cnnlib.torchvision_compat import import_torchvision
+from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 
 torchvision = import_torchvision()
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from same import assert_same_in_numpy, count_parameters, unsettle
 from torch import nn
 
 from cnnlib import data, training
@@ -17,6 +16,7 @@ from cnnlib.architectures import (
 from cnnlib.blocks import ConvNormAct
 from cnnlib.testing import assert_close
 from cnnlib.torchvision_compat import import_torchvision
+from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 
 
 def tiny(extra_levels=None):

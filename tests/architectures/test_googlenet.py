@@ -4,7 +4,6 @@ import inspect
 
 import pytest
 import torch
-from same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models, unsettle
 from torch import nn
 
 from cnnlib.architectures import (
@@ -17,6 +16,13 @@ from cnnlib.architectures import (
 )
 from cnnlib.scratch import Tensor, from_torch
 from cnnlib.testing import assert_close
+from tests.architectures.same import (
+    assert_same_as_torchvision,
+    assert_same_in_numpy,
+    count_parameters,
+    models,
+    unsettle,
+)
 
 BAD = [
     (GoogLeNet, (0,), {}, "GoogLeNet: num_classes must be at least 1, got 0"),

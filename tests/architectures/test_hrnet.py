@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from same import assert_same_in_numpy, count_parameters, unsettle
 from torch import nn
 
 from cnnlib import data, training
@@ -18,6 +17,7 @@ from cnnlib.architectures import (
 from cnnlib.architectures.hrnet import HRModule
 from cnnlib.blocks import ConvNormAct
 from cnnlib.testing import assert_close
+from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 
 
 def tiny():

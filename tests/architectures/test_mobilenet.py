@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
 from torch import nn
 
 from cnnlib.architectures import (
@@ -16,6 +15,7 @@ from cnnlib.architectures import (
     small_mobilenet_v2,
 )
 from cnnlib.blocks.arguments import check_factors, check_rows
+from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
 
 BAD = [
     (MobileNetV1, ([32, 64],), {}, r"blocks must be .* of rows \(channels, stride\), got 32 as blocks\[0\]"),

@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models, unsettle
 from torch import nn
 
 from cnnlib import architectures
@@ -31,6 +30,13 @@ from cnnlib.blocks import BasicBlock, SqueezeExcitation
 from cnnlib.data import digits
 from cnnlib.testing import assert_close
 from cnnlib.training import accuracy, fit
+from tests.architectures.same import (
+    assert_same_as_torchvision,
+    assert_same_in_numpy,
+    count_parameters,
+    models,
+    unsettle,
+)
 
 image = torch.zeros(1, 1, 28, 28)
 BAD = [

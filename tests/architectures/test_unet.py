@@ -3,13 +3,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from same import assert_same_in_numpy, count_parameters
 from torch import nn
 
 from cnnlib import data, training
 from cnnlib.architectures import UNet, small_unet
 from cnnlib.architectures.unet import DoubleConv
 from cnnlib.testing import assert_close
+from tests.architectures.same import assert_same_in_numpy, count_parameters
 
 tiny = {"in_channels": 2, "num_classes": 3, "widths": (4, 6, 10)}
 

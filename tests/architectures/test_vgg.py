@@ -4,7 +4,11 @@ import re
 
 import pytest
 import torch
-from same import (
+from torch import nn
+
+from cnnlib import architectures
+from cnnlib.architectures import VGG, small_vgg, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
+from tests.architectures.same import (
     assert_same_as_torchvision,
     assert_same_in_numpy,
     count_parameters,
@@ -13,10 +17,6 @@ from same import (
     narrow_pair,
     on_meta,
 )
-from torch import nn
-
-from cnnlib import architectures
-from cnnlib.architectures import VGG, small_vgg, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
 FORMS = [vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn]
 BAD = [

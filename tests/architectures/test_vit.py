@@ -1,11 +1,17 @@
 """ViT equals torchvision's; its maps, its tokens, its small form."""
 
 import torch
-from same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models, unsettle
 from torch import nn
 
 from cnnlib.architectures import PositionEmbedding, VisionTransformer, small_vit, vit_b_16
 from cnnlib.testing import assert_close
+from tests.architectures.same import (
+    assert_same_as_torchvision,
+    assert_same_in_numpy,
+    count_parameters,
+    models,
+    unsettle,
+)
 
 SMALL = {"channels": 24, "depth": 3, "heads": 4, "hidden": 40}
 BAD = [

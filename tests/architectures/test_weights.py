@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from same import models
 from torch import nn
 
 from cnnlib.architectures import load_torchvision_weights
+from tests.architectures.same import models
 
 BAD = [
     (load_torchvision_weights, (5, {}), {}, "net must be a torch.nn.Module, got int"),

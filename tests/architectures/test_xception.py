@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from same import assert_same_in_numpy, count_parameters, unsettle
 from torch import nn
 
 from cnnlib.architectures import Xception, small_xception, xception
 from cnnlib.architectures.xception import XceptionBlock
 from cnnlib.testing import assert_close
+from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 
 BAD = [
     (xception, (0,), {}, "Xception: num_classes must be at least 1, got 0"),

@@ -6,8 +6,9 @@ import shutil
 import threading
 
 import pytest
-from paths import ROOT
 from playwright.sync_api import Error, sync_playwright
+
+from tests.paths import ROOT
 
 SITE = ROOT / "_build" / "html"
 CHROMIUM = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]

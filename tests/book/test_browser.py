@@ -5,7 +5,8 @@ from urllib.parse import urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from paths import page_names
+
+from tests.paths import page_names
 
 PAGES = page_names()
 CHAPTERS = [name for name in PAGES if "/week" in name and name.startswith("chapters")]

@@ -7,7 +7,8 @@ import sys
 
 import nbformat
 import pytest
-from paths import ROOT
+
+from tests.paths import ROOT
 
 EXTENSIONS = "[myst_nb, jupyter_book, sphinx_comments, sphinx_external_toc, sphinx_book_theme]"
 

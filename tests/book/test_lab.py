@@ -10,7 +10,8 @@ import urllib.request
 
 import nbformat
 import pytest
-from paths import ROOT
+
+from tests.paths import ROOT
 
 WRONG = """def correlate2d_valid(x, w):
     w = w[::-1, ::-1]

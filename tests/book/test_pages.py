@@ -5,7 +5,8 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from bs4 import BeautifulSoup
-from paths import ROOT, page_names
+
+from tests.paths import ROOT, page_names
 
 MEBIBYTE = 2**20
 

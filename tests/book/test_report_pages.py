@@ -1,6 +1,5 @@
 """The grader's pages in a real Chromium: for eyes, for a phone, and for axe-core."""
 
-import marked
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from cnnlib.grading.marking import lost
 from cnnlib.grading.questions import find
 from cnnlib.grading.reports import Result, write
+from tests import marked
 
 STUDENTS = {"wrong": "wrong", "hostile%2F%25": '<script>alert(1)</script>"><img src=x onerror=alert(1)> ' + "x" * 200,
             "right": "right", "missing": "missing"}

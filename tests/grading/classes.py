@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from paths import ROOT
 from typer.testing import CliRunner
 
 from cnnlib.grading import batch, sandbox
 from cnnlib.grading.__main__ import app
+from tests.paths import ROOT
 
 RIGHT = "def count_weights(height, width, a, b):\n    return (height * width) ** 2, a * b"
 WRONG = "def count_weights(height, width, a, b):\n    return a * b, (height * width) ** 2"

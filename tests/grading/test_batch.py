@@ -13,15 +13,15 @@ import urllib.parse
 
 import psutil
 import pytest
-from cells import notebook
-from classes import RIGHT, WRONG, command, count, hand_in, invoke, need_sandbox, rows, run, same_cases
-from paths import ROOT
 
 from cnnlib.grading import batch, marking, reports, workers
 from cnnlib.grading.marking import lost, mark
 from cnnlib.grading.questions import WEEKS
 from cnnlib.grading.sandbox import SandboxUnavailable
 from cnnlib.grading.submission import Submission
+from tests.grading.cells import notebook
+from tests.grading.classes import RIGHT, WRONG, command, count, hand_in, invoke, need_sandbox, rows, run, same_cases
+from tests.paths import ROOT
 
 need_sandbox()
 QUESTIONS = [question.name for question in WEEKS[1]]

@@ -8,11 +8,11 @@ import subprocess
 import tomllib
 
 import pytest
-from bare import closure, make_environment
-from paths import ROOT
 
 from cnnlib.grading import sandbox
 from cnnlib.grading.questions import WEEKS
+from tests.grading.bare import closure, make_environment
+from tests.paths import ROOT
 
 RECIPE = (ROOT / "Containerfile").read_text()
 STEPS = re.sub(r"^#.*\n|\\\n", "", RECIPE, flags=re.MULTILINE).splitlines()

@@ -6,12 +6,12 @@ import sys
 import time
 
 import pytest
-from cells import notebook
-from classes import RIGHT, WRONG, command, count, hand_in, need_sandbox, run, same_cases
-from paths import ROOT
 
 from cnnlib.grading import batch, workers
 from cnnlib.grading.submission import Submission
+from tests.grading.cells import notebook
+from tests.grading.classes import RIGHT, WRONG, command, count, hand_in, need_sandbox, run, same_cases
+from tests.paths import ROOT
 
 pytest.importorskip("distributed")
 need_sandbox()

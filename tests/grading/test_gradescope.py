@@ -13,13 +13,13 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from bare import make_environment
-from paths import ROOT
 from typer.testing import CliRunner
 
 from cnnlib.grading import gradescope, sandbox
 from cnnlib.grading.__main__ import app
 from cnnlib.grading.questions import WEEKS
+from tests.grading.bare import make_environment
+from tests.paths import ROOT
 
 MOST = sum(question.points for question in WEEKS[1])
 FORBIDDEN = "this container cannot run a submission safely"

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-from cells import HOSTILE, QUESTIONS, attack, left_in, notebook, passed, space
-from classes import need_sandbox
 
 from cnnlib.grading import marking
 from cnnlib.grading.marking import mark
 from cnnlib.grading.sandbox import Sandbox
+from tests.grading.cells import HOSTILE, QUESTIONS, attack, left_in, notebook, passed, space
+from tests.grading.classes import need_sandbox
 
 need_sandbox()
 ATTACKS = sorted(path.stem for path in HOSTILE.glob("*.py") if path.stem != "sheet")

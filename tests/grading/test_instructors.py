@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import typer
-from paths import ROOT
 
 from cnnlib.grading import marking, sandbox, submission
 from cnnlib.grading.__main__ import app
 from cnnlib.grading.questions import WEEKS
+from tests.paths import ROOT
 
 TEXT = (ROOT / "chapters" / "reference" / "instructors.md").read_text()
 README = (ROOT / "README.md").read_text()

@@ -11,13 +11,13 @@ import time
 import nbformat
 import numpy as np
 import pytest
-from cells import FIND, QUESTIONS, RIGHT, notebook, passed
-from classes import need_sandbox
 
 from cnnlib.grading import marking
 from cnnlib.grading.marking import lost, mark
 from cnnlib.grading.questions import WEEKS
 from cnnlib.grading.sandbox import Sandbox
+from tests.grading.cells import FIND, QUESTIONS, RIGHT, notebook, passed
+from tests.grading.classes import need_sandbox
 
 need_sandbox()
 COUNT, CONVOLVE = QUESTIONS

@@ -12,9 +12,9 @@ import sys
 
 import nbformat
 import pytest
-from paths import ROOT
 
 from cnnlib.grading.questions import WEEKS
+from tests.paths import ROOT
 
 FOLDER = ROOT / "_build" / "nbgrader"
 KEYS = {"schema_version": int, "grade_id": str, "grade": bool, "locked": bool, "solution": bool, "task": bool}

@@ -12,7 +12,6 @@ import re
 import time
 import urllib.parse
 
-import marked
 import numpy as np
 import pandas
 import pytest
@@ -23,6 +22,7 @@ from cnnlib.grading.marking import lost
 from cnnlib.grading.questions import WEEKS, find
 from cnnlib.grading.reports import Result, explain, write
 from cnnlib.grading.submission import Submission
+from tests import marked
 
 NAMES = [question.name for question in WEEKS[1]]
 MOST = sum(question.points for question in WEEKS[1])

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import FIND, QUESTIONS, attack, left_in, notebook, passed, process_of, space
-from classes import need_sandbox
 
 from cnnlib.grading import marking
 from cnnlib.grading import sandbox as walls
 from cnnlib.grading.marking import mark
 from cnnlib.grading.sandbox import Sandbox, SandboxUnavailable, Stopped
+from tests.grading.cells import FIND, QUESTIONS, attack, left_in, notebook, passed, process_of, space
+from tests.grading.classes import need_sandbox
 
 need_sandbox()
 

@@ -8,7 +8,6 @@ import time
 
 import nbformat
 import pytest
-from cells import QUESTIONS, RIGHT, notebook, passed
 
 from cnnlib.grading.marking import mark
 from cnnlib.grading.submission import (
@@ -21,6 +20,7 @@ from cnnlib.grading.submission import (
     read_submission,
     show,
 )
+from tests.grading.cells import QUESTIONS, RIGHT, notebook, passed
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ...geometry import conv_output_size, shift
-from ...scratch import functional as F
-from ...scratch import groups, signal
+from cnnlib.geometry import conv_output_size, shift
+from cnnlib.scratch import functional as F
+from cnnlib.scratch import groups, signal
+
 from ..question import Question
 
 

@@ -1,0 +1,1 @@
+"""Tensors with a tape: `autograd`, and what can be done with them: `arithmetic`."""
