@@ -122,7 +122,7 @@ MAY_IMPORT["grading"] = set(MAY_IMPORT)
 
 
 def imports(path):
-    """The parts of cnnlib that a file imports, in whichever form: `import cnnlib.x`, `from cnnlib import x`, `from ..x`."""
+    """The parts of cnnlib that a file imports: by `import cnnlib.x`, `from cnnlib import x`, `from ..x import y`, …"""
     package = ["cnnlib", *path.relative_to(ROOT / "cnnlib").parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -150,7 +150,8 @@ def test_imports_run_one_way(path):
 @pytest.mark.parametrize(("line", "found"), [
     ("import cnnlib.blocks", ["blocks"]), ("import cnnlib.blocks.conv as c", ["blocks"]), ("import numpy, cnnlib", []),
     ("from cnnlib import data, losses", ["data", "losses"]), ("from cnnlib.losses import dice_loss", ["losses"]),
-    ("from . import tensor", ["scratch"]), ("from .. import blocks", ["blocks"]), ("from ..metrics import iou", ["metrics"]),
+    ("from . import tensor", ["scratch"]), ("from .. import blocks", ["blocks"]),
+    ("from ..metrics import iou", ["metrics"]),
     ("def f():\n    from ..blocks.conv import x", ["blocks"]), ("from torch import nn", []),
 ])
 def test_every_form_of_import_is_seen(line, found, tmp_path, monkeypatch):
