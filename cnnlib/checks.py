@@ -173,10 +173,14 @@ def check_number(name, least=None, most=None, /, **values):
             raise ValueError(f"{called(name)}: {argument} must be {limits}, got {value}")
 
 
+def as_number(value):
+    """The number in an array or a tensor without axes; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
 def check_scalar(name, least=None, most=None, /, **values):
     """`check_number` for numbers that may also be arrays or tensors without axes."""
-    check_number(name, least, most, **{argument: value.item() if getattr(value, "ndim", None) == 0 else value
-                                       for argument, value in values.items()})
+    check_number(name, least, most, **{argument: as_number(value) for argument, value in values.items()})
 
 
 def check_factors(name, /, **factors):
@@ -230,6 +234,7 @@ def pair(name, argument, value, least=1):
 
 # ---- kinds, for signatures -------------------------------------------------------------------------------------------
 
+Int = kind(int, check_int)
 Positive = kind(int, check_int, 1)
 NonNegative = kind(int, check_int, 0)
 Odd = kind(int, check_odd)
