@@ -173,16 +173,6 @@ def check_number(name, least=None, most=None, /, **values):
             raise ValueError(f"{called(name)}: {argument} must be {limits}, got {value}")
 
 
-def as_number(value):
-    """The number in an array or a tensor without axes; anything else as it is."""
-    return value.item() if getattr(value, "ndim", None) == 0 else value
-
-
-def check_scalar(name, least=None, most=None, /, **values):
-    """`check_number` for numbers that may also be arrays or tensors without axes."""
-    check_number(name, least, most, **{argument: as_number(value) for argument, value in values.items()})
-
-
 def check_factors(name, /, **factors):
     """Raises ValueError unless each is a number above 0, and finite."""
     for argument, value in factors.items():
@@ -243,9 +233,6 @@ Number = kind(float, check_number)
 NonNegativeNumber = kind(float, check_number, 0)
 PositiveNumber = kind(float, check_factors)
 Share = kind(float, check_number, 0, 1)
-Scalar = kind(float, check_scalar)                                       # these three may be tensors without axes
-NonNegativeScalar = kind(float, check_scalar, 0)
-ShareScalar = kind(float, check_scalar, 0, 1)
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------

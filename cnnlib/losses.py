@@ -10,8 +10,8 @@ The NumPy twins, with their gradients derived by hand, stand in `cnnlib.scratch.
 import torch
 import torch.nn.functional as F
 
-from .checks import NonNegativeScalar, Scalar, ShareScalar, as_number, check_choice, check_type, checked, is_number
-from .tensors import Floats, Net, describe
+from .checks import check_choice, check_type, checked, is_number
+from .tensors import Floats, Net, NonNegativeScalar, Scalar, ShareScalar, as_number, describe
 
 __all__ = ["dice_loss", "distillation_loss", "feature_maps", "focal_loss", "gram_matrix", "iou_loss",
            "label_smoothing_cross_entropy", "perceptual_loss", "style_loss", "tversky_loss"]

@@ -4,10 +4,12 @@ Arrays may be anything that `numpy.asarray` takes, and tensors. y_true comes fir
 may have any shape, so y_true and y_pred may be masks.
 """
 
+from numbers import Real
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .checks import check_number, is_int, is_number
+from .checks import check_number, is_int
 
 __all__ = ["average_precision", "confusion_matrix", "f1", "iou", "precision", "precision_recall_curve", "psnr",
            "recall", "ssim", "top_k_accuracy"]
@@ -199,7 +201,7 @@ def _counts(name, y_true, y_pred, average, labels):
 
 
 def _average(name, numerator, denominator, support, average, zero_division):
-    if not (is_number(zero_division) and (zero_division in (0, 1) or np.isnan(zero_division))):
+    if not (isinstance(zero_division, Real) and (zero_division in (0, 1) or np.isnan(zero_division))):
         raise ValueError(f"{name}: zero_division must be 0, 1 or nan, got {zero_division!r}")
     if average == "micro":
         numerator, denominator = numerator.sum(keepdims=True), denominator.sum(keepdims=True)

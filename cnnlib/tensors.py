@@ -4,7 +4,7 @@ import torch
 import torch.fx
 from torch import nn
 
-from .checks import called, check_type, kind
+from .checks import called, check_number, check_type, kind
 
 
 def check_maker(name, /, **makers):
@@ -21,6 +21,16 @@ def check_floats(name, wanted="a tensor of floats", /, **tensors):
         if not isinstance(x, torch.Tensor) or not x.is_floating_point():
             hint = " (images of bytes: divide by 255)" if getattr(x, "dtype", None) == torch.uint8 else ""
             raise TypeError(f"{called(name)}: {argument} must be {wanted}, got {describe(x)}{hint}")
+
+
+def as_number(value):
+    """The number in a tensor without axes; anything else as it is."""
+    return value.item() if isinstance(value, torch.Tensor) and value.ndim == 0 else value
+
+
+def check_scalar(name, least=None, most=None, /, **values):
+    """`check_number` for numbers that may also be tensors without axes."""
+    check_number(name, least, most, **{argument: as_number(value) for argument, value in values.items()})
 
 
 def describe(value):
@@ -89,3 +99,6 @@ def check_shape(name, x, *axes, floats=True):
 Floats = kind(torch.Tensor, check_floats)
 Maker = kind(object, check_maker)                                        # with | None, as the error says
 Net = kind(nn.Module, check_type, nn.Module, "an nn.Module")
+Scalar = kind(float, check_scalar)
+NonNegativeScalar = kind(float, check_scalar, 0)
+ShareScalar = kind(float, check_scalar, 0, 1)
