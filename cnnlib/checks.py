@@ -33,25 +33,27 @@ def checked(function):
     """
     is_class = inspect.isclass(function)
     call = function.__init__ if is_class else function
-    checks = []
-    for place, parameter in enumerate(inspect.signature(call).parameters.values()):
-        check, none_passes = _read(parameter.annotation)
-        if check is not None:
-            place = math.inf if parameter.kind is parameter.KEYWORD_ONLY else place
-            checks.append((place, parameter.name, check, none_passes))
+    parameters = inspect.signature(call).parameters
+    arguments, optional = {}, set()                                      # of each kind; those that may be None
+    for argument, parameter in parameters.items():
+        asked = parameter.annotation
+        if get_origin(asked) in (Union, types.UnionType):
+            asked = next(one for one in get_args(asked) if one is not types.NoneType)
+            optional.add(argument)
+        if get_origin(asked) in (Annotated, Literal):
+            arguments.setdefault(asked, []).append(argument)
+    checks = [(_check_literal, (get_args(asked),), names) if get_origin(asked) is Literal else
+              (*asked.__metadata__, names) for asked, names in arguments.items()]
 
     @functools.wraps(call)                                               # `inspect.signature` sees the original
     def checked_call(*args, **kwargs):
         name = args[0] if is_class else call.__name__
-        for place, argument, check, none_passes in checks:
-            if place < len(args):
-                value = args[place]
-            elif argument in kwargs:
-                value = kwargs[argument]
-            else:
-                continue
-            if value is not None or not none_passes:
-                check(name, **{argument: value})
+        given = dict(zip(parameters, args, strict=False)) | kwargs
+        for argument in optional:
+            if given.get(argument, ...) is None:
+                del given[argument]
+        for check, options, names in checks:     # one call for each kind: 3 µs in all for five arguments of two kinds
+            check(name, *options, **{argument: given[argument] for argument in names if argument in given})
         return call(*args, **kwargs)
 
     if not is_class:
@@ -60,23 +62,12 @@ def checked(function):
     return function
 
 
-def kind(type, check, *options):
-    """An annotation for what check(name, *options, argument=value) lets pass."""
-    return Annotated[type, lambda name, /, **value: check(name, *options, **value)]
+def kind(python_type, check, *options):
+    """An annotation, for a reader as good as python_type: what check(name, *options, argument=value) lets pass."""
+    return Annotated[python_type, check, options]
 
 
-def _read(annotation):
-    """The check that an annotation asks for, or None; and whether it lets None pass."""
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    for one in kinds:
-        if get_origin(one) is Annotated:
-            return one.__metadata__[0], type(None) in kinds
-        if get_origin(one) is Literal:
-            return functools.partial(_check_literal, get_args(one)), type(None) in kinds
-    return None, False
-
-
-def _check_literal(allowed, name, /, **values):
+def _check_literal(name, allowed, /, **values):
     words = [f'"{word}"' if isinstance(word, str) else str(word) for word in allowed]
     for argument, value in values.items():
         require(name, value in allowed, f"{argument} must be {', '.join(words[:-1])} or {words[-1]}, got {value!r}")
@@ -95,14 +86,14 @@ def require(name, condition, message):
         raise ValueError(f"{called(name)}: {message}")
 
 
-def check_type(name, type, wanted, /, **values):
-    """check_type("fans", torch.Tensor, "a tensor", weight=weight): raises TypeError unless each value is of the type.
+def check_type(name, classes, wanted, /, **values):
+    """Raises TypeError unless each value is of a class: check_type("fans", torch.Tensor, "a tensor", weight=weight).
 
-    type: a class or several, as for `isinstance`.
+    classes: one or several, as for `isinstance`.
     """
     for argument, value in values.items():
-        if not isinstance(value, type):
-            raise TypeError(f"{called(name)}: {argument} must be {wanted}, got {value.__class__.__name__}")
+        if not isinstance(value, classes):
+            raise TypeError(f"{called(name)}: {argument} must be {wanted}, got {type(value).__name__}")
 
 
 def check_choice(name, argument, value, allowed):
@@ -153,7 +144,7 @@ def check_multiple(name, divisor, /, **values):
 
 
 def check_divisible(name, /, **values):
-    """check_divisible(self, channels=64, heads=4): raises ValueError unless 64, and all but the last, divide by 4.
+    """Raises ValueError unless all values divide by the last: check_divisible(self, channels=64, heads=4).
 
     Raises TypeError or ValueError unless all are ints of at least 1.
     """
@@ -182,7 +173,7 @@ def check_factors(name, /, **factors):
 # ---- tuples of ints --------------------------------------------------------------------------------------------------
 
 def check_sequence(name, empty=False, /, **sequences):
-    """check_sequence(self, widths=(64, 128)): raises TypeError unless each is a tuple or list of ints.
+    """Raises TypeError unless each is a tuple or list of ints: check_sequence(self, widths=(64, 128)).
 
     Raises ValueError for one that is empty, unless `empty`, or holds an int below 1, which it names: widths[1].
     """
@@ -194,7 +185,7 @@ def check_sequence(name, empty=False, /, **sequences):
 
 
 def check_count(name, count, wanted, /, **sequences):
-    """check_count(self, 5, "five ints", widths=widths): raises ValueError unless each is a tuple or list of so many."""
+    """Raises ValueError unless each is a tuple or list of so many: check_count(self, 5, "five ints", widths=widths)."""
     for argument, values in sequences.items():
         require(name, isinstance(values, (tuple, list)) and len(values) == count,
                 f"{argument} must be {wanted}, got {values!r}")
