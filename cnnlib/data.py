@@ -56,10 +56,8 @@ def photo(name, size=None, gray=False):
     """
     if not isinstance(name, str) or name not in PHOTOS:
         raise ValueError(f"photo: name must be one of {', '.join(sorted(PHOTOS))}; got {name!r}")
-    if size is not None and (
-        not isinstance(size, (tuple, list, np.ndarray)) or len(size) != 2
-        or any(not is_int(s) or s < 1 for s in size)
-    ):
+    if size is not None and not (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 2
+                                 and all(is_int(side) and side >= 1 for side in size)):
         raise ValueError(f"photo: size must be None or (H, W) of two ints ≥ 1, got {size!r}")
     from skimage.util import img_as_float32
 

@@ -225,7 +225,7 @@ def receptive_field(layers, size=None):
 def conv_macs(image_size, kernel_size, in_channels: Positive = 1, out_channels: Positive = 1):
     """Multiply-adds of a "same" convolution: one kernel per output channel at every pixel.
 
-    H·W·C_out·C_in·k_h·k_w.  image_size: (H, W), kernel_size: (k_h, k_w), all ints ≥ 1.  Returns an int.
+    H·W·C_out·C_in·k_h·k_w.  image_size: (H, W), kernel_size: (k_h, k_w), all ints of at least 1.  Returns an int.
     Raises TypeError or ValueError for sizes other than two ints of at least 1.
     """
     height, width = _check_pair("conv_macs", "image_size", image_size)
