@@ -4,10 +4,12 @@ Arrays may be anything that `numpy.asarray` takes, and tensors. y_true comes fir
 may have any shape, so y_true and y_pred may be masks.
 """
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+
+from .checks import check_number, is_int
 
 __all__ = ["average_precision", "confusion_matrix", "f1", "iou", "precision", "precision_recall_curve", "psnr",
            "recall", "ssim", "top_k_accuracy"]
@@ -28,7 +30,7 @@ def top_k_accuracy(y_true, y_score, k=5):
         raise ValueError(f"{name}: y_true must be (N,) and y_score (N, C) with N ≥ 1, "
                          f"got {y_true.shape} and {y_score.shape}")
     classes = y_score.shape[1]
-    if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= classes:
+    if not is_int(k) or not 1 <= k <= classes:
         raise ValueError(f"{name}: k must be an int from 1 to {classes}, the number of classes, got {k!r}")
     if y_true.min() < 0 or y_true.max() >= classes:
         raise ValueError(f"{name}: y_true must hold classes from 0 to {classes - 1}, "
@@ -154,8 +156,7 @@ def ssim(image, reference, *, data_range, window=7, channel_axis=None, sample_co
     """
     x, y, data_range = _check_pictures("ssim", image, reference, data_range)
     if channel_axis is not None:
-        if isinstance(channel_axis, bool) or not isinstance(channel_axis, Integral) or \
-                not -x.ndim <= channel_axis < x.ndim:
+        if not is_int(channel_axis) or not -x.ndim <= channel_axis < x.ndim:
             raise ValueError(f"ssim: channel_axis must be an axis of {x.shape} or None, got {channel_axis!r}")
         x, y = np.moveaxis(x, channel_axis, 0), np.moveaxis(y, channel_axis, 0)
     else:
@@ -234,7 +235,7 @@ def _window(window):
     if isinstance(window, str) and window == "gaussian":
         weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
         return weights / weights.sum()
-    if isinstance(window, bool) or not isinstance(window, Integral) or window < 3 or window % 2 == 0:
+    if not is_int(window) or window < 3 or window % 2 == 0:
         raise ValueError(f'ssim: window must be an odd int from 3 on or "gaussian", got {window!r}')
     return np.full(window, 1 / window)
 
@@ -281,8 +282,7 @@ def _check_pictures(name, image, reference, data_range):
     if image.shape != reference.shape or image.size == 0:
         raise ValueError(f"{name}: image and reference must have one shape and at least one pixel, "
                          f"got {image.shape} and {reference.shape}")
-    if isinstance(data_range, bool) or not isinstance(data_range, Real):
-        raise TypeError(f"{name}: data_range must be a number, got {data_range!r}")
+    check_number(name, data_range=data_range)
     if not 0 < data_range < np.inf:
         raise ValueError(f"{name}: data_range must be above 0 and finite, got {data_range}")
     return image.astype(np.float64), reference.astype(np.float64), float(data_range)                 # 255² is no uint8

@@ -154,8 +154,8 @@ def public_functions():
 
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
-            "cnnlib.torchvision_compat", "cnnlib.blocks.arguments",
-            "cnnlib.checks", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
+            "cnnlib.torchvision_compat", "cnnlib.checks",
+            "cnnlib.tensors", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
                                                                           "winograd")),
             "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib.blocks.arguments import check_divisible, check_factors, check_input, check_positive, check_sequence
+from cnnlib.checks import check_divisible, check_factors, check_positive, check_sequence
 from cnnlib.losses import focal_loss
 from cnnlib.metrics import average_precision
+from cnnlib.tensors import check_input
 from cnnlib.training import in_mode
 
 from .fpn import PyramidBackbone, resnet50_fpn, small_pyramid
