@@ -54,7 +54,7 @@ def test_cells_fit_a_screen_and_install_nothing(path):
 def test_a_chapter_opens_and_closes_as_it_should(path):
     markdown = [cell.source for cell in cells(path, "markdown")]
     assert markdown[0].startswith("# ")
-    for part in ("**You will be able to**", "**You should know**", "**Time**", "On Colab, first run"):
+    for part in ("**You will be able to**", "**You should know**", "**Time**"):
         assert part in markdown[0], f"the opening lacks {part}"
     headings = re.findall(r"^## (.+)$", "\n".join(markdown), re.MULTILINE)
     assert headings[-3:] == ["Where generative models use this", "Exercises", "References"]
