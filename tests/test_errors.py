@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import cnnlib
-from cnnlib import data, figures, geometry, testing, training
+from cnnlib import data, figures, geometry, modes, testing, training
 from cnnlib.blocks import DepthwiseSeparable
 from cnnlib.grading import Question, check, sheet
 from cnnlib.scratch import groups, lenet, nn, quantization, signal
@@ -135,7 +135,7 @@ def test_assert_close_names_the_index_and_both_numbers():
 
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
-    data.digits, data.DataUnavailable, training.in_mode, figures.use_style, figures.annotate_values,
+    data.digits, data.DataUnavailable, modes.in_mode, figures.use_style, figures.annotate_values,
     figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
     nn.Identity, nn.Module, lenet.LeNet,
@@ -154,7 +154,8 @@ def public_functions():
 
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
-            "cnnlib.torchvision_compat", "cnnlib.blocks.arguments",
+            "cnnlib.torchvision_compat", "cnnlib.blocks.arguments", "cnnlib.summary.costs",
+            "cnnlib.summary.receptive_field",
             "cnnlib.checks", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
                                                                           "winograd")),
             "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses

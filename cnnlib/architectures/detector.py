@@ -15,7 +15,7 @@ from torch import nn
 from cnnlib.blocks.arguments import check_divisible, check_factors, check_input, check_positive, check_sequence
 from cnnlib.losses import focal_loss
 from cnnlib.metrics import average_precision
-from cnnlib.training import in_mode
+from cnnlib.modes import in_mode
 
 from .fpn import PyramidBackbone, resnet50_fpn, small_pyramid
 
