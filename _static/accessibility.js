@@ -10,10 +10,33 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!e.querySelector("[role=listitem], li")) e.removeAttribute("role");
   });
   // scrollable-region-focusable: what scrolls sideways can be reached and scrolled with the arrow keys
-  const reach = () => document.querySelectorAll(".bd-article pre, .bd-article div.math, .bd-article table, .sweep-frames").forEach((e) => {
-    if (e.scrollWidth > e.clientWidth) e.setAttribute("tabindex", "0");
+  const scrollers = ":is(pre, div.math, mjx-container[display], table, .sweep-frames)";
+  const reach = () => document.querySelectorAll(`.bd-article ${scrollers}`).forEach((e) => {
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth;
+    if (scrolls && !e.hasAttribute("tabindex")) e.setAttribute("tabindex", "0");
   });
   reach();
-  window.addEventListener("load", reach);
-  if (window.MathJax?.startup?.promise) window.MathJax.startup.promise.then(reach);
+  window.addEventListener("load", () => {
+    reach();
+    window.MathJax?.startup?.promise?.then(reach);                       // formulas come after the page
+  });
+  window.addEventListener("resize", reach);
+  // label-content-name-mismatch: the button of the colour mode shows a sun, a moon or half a circle, and is called so
+  const name = () => document.querySelectorAll(".theme-switch-button").forEach((button) => {
+    const mode = document.documentElement.dataset.mode || "auto";
+    const icon = button.querySelector(`[data-mode="${mode}"]`);
+    const shown = icon?.querySelector("title")?.textContent || icon?.title || mode;
+    button.setAttribute("aria-label", `Color mode: ${shown}`);
+  });
+  name();
+  new MutationObserver(name).observe(document.documentElement, { attributeFilter: ["data-mode"] });
+  window.addEventListener("load", name);
 });
+
+// On paper nothing can be opened: what is folded is printed open, and folded again afterwards.
+const opened = [];
+window.addEventListener("beforeprint", () => document.querySelectorAll(".bd-article details:not([open])").forEach((e) => {
+  e.open = true;
+  opened.push(e);
+}));
+window.addEventListener("afterprint", () => opened.splice(0).forEach((e) => { e.open = false; }));

@@ -3,9 +3,9 @@
 How much they overlap, which of several to keep, and how a point sees one: as distances to its four edges.
 """
 
-from numbers import Real
-
 import torch
+
+from .checks import Share, check_type, checked, require
 
 __all__ = ["box_area", "box_iou", "boxes_to_distances", "distances_to_boxes", "generalized_iou", "nms"]
 
@@ -66,9 +66,7 @@ def generalized_iou(boxes, others):
     Raises TypeError for anything but tensors, ValueError for shapes that differ or do not end in 4, and unless x1 ≤ x2
     and y1 ≤ y2.
     """
-    for argument, given in (("boxes", boxes), ("others", others)):
-        if not isinstance(given, torch.Tensor):
-            raise TypeError(f"generalized_iou: {argument} must be a tensor (*, 4), got {type(given).__name__}")
+    check_type("generalized_iou", torch.Tensor, "a tensor (*, 4)", boxes=boxes, others=others)
     if boxes.shape != others.shape or boxes.shape[-1:] != (4,):
         raise ValueError("generalized_iou: boxes and others must have one shape (*, 4), "
                          f"got {tuple(boxes.shape)} and {tuple(others.shape)}")
@@ -82,7 +80,8 @@ def generalized_iou(boxes, others):
     return both / (union + 1e-7) - (hull - union) / (hull + 1e-7)        # boxes may be points
 
 
-def nms(boxes, scores, iou_threshold=0.5):
+@checked
+def nms(boxes, scores, iou_threshold: Share = 0.5):
     """Non-maximum suppression: of boxes that overlap much only the one of the highest score stays.
 
     From the highest score down a box is kept unless its IoU with one kept before is above iou_threshold. Of equal
@@ -93,7 +92,6 @@ def nms(boxes, scores, iou_threshold=0.5):
     if not isinstance(scores, torch.Tensor) or scores.shape != boxes.shape[:1]:
         raise ValueError(f"nms: scores must be a tensor ({len(boxes)},), one for each box, got "
                          f"{tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__}")
-    check_share("nms", "iou_threshold", iou_threshold)
     order = scores.argsort(descending=True, stable=True)
     close = box_iou(boxes[order], boxes[order]) > iou_threshold
     kept = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
@@ -107,20 +105,16 @@ def nms(boxes, scores, iou_threshold=0.5):
 
 def check_boxes(name, argument, boxes):
     """The boxes as floats.  Raises TypeError or ValueError for anything but a tensor (n, 4) with x1 ≤ x2, y1 ≤ y2."""
-    if not isinstance(boxes, torch.Tensor):
-        raise TypeError(f"{name}: {argument} must be a tensor (n, 4), got {type(boxes).__name__}")
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"{name}: {argument} must be (n, 4), got shape {tuple(boxes.shape)}")
+    check_type(name, torch.Tensor, "a tensor (n, 4)", **{argument: boxes})
+    require(name, boxes.ndim == 2 and boxes.shape[1] == 4, f"{argument} must be (n, 4), got shape {tuple(boxes.shape)}")
     _check_corners(name, argument, boxes)
     return boxes if boxes.is_floating_point() else boxes.float()
 
 
 def _check_last(name, size, **tensors):
+    check_type(name, torch.Tensor, f"a tensor (*, {size})", **tensors)
     for argument, given in tensors.items():
-        if not isinstance(given, torch.Tensor):
-            raise TypeError(f"{name}: {argument} must be a tensor (*, {size}), got {type(given).__name__}")
-        if given.shape[-1:] != (size,):
-            raise ValueError(f"{name}: {argument} must be (*, {size}), got shape {tuple(given.shape)}")
+        require(name, given.shape[-1:] == (size,), f"{argument} must be (*, {size}), got shape {tuple(given.shape)}")
 
 
 def _check_corners(name, argument, boxes):
@@ -128,11 +122,3 @@ def _check_corners(name, argument, boxes):
     if wrong.any():
         raise ValueError(f"{name}: {argument} must be (x1, y1, x2, y2) with x1 ≤ x2 and y1 ≤ y2, "
                          f"got {boxes[wrong][0].tolist()}")
-
-
-def check_share(name, argument, value):
-    """Raises TypeError or ValueError for anything but a number from 0 to 1, as thresholds are."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name}: {argument} must be a number from 0 to 1, got {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name}: {argument} must be from 0 to 1, got {value}")

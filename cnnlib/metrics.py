@@ -4,13 +4,14 @@ Arrays may be anything that `numpy.asarray` takes, and tensors. y_true comes fir
 may have any shape, so y_true and y_pred may be masks.
 """
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .boxes import box_iou, check_boxes, check_share
+from .boxes import box_iou, check_boxes
+from .checks import Share, check_number, checked, is_int, require
 
 __all__ = ["average_precision", "confusion_matrix", "detection_average_precision", "f1", "iou", "precision",
            "precision_recall_curve", "psnr", "recall", "ssim", "top_k_accuracy"]
@@ -31,7 +32,7 @@ def top_k_accuracy(y_true, y_score, k=5):
         raise ValueError(f"{name}: y_true must be (N,) and y_score (N, C) with N ≥ 1, "
                          f"got {y_true.shape} and {y_score.shape}")
     classes = y_score.shape[1]
-    if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= classes:
+    if not is_int(k) or not 1 <= k <= classes:
         raise ValueError(f"{name}: k must be an int from 1 to {classes}, the number of classes, got {k!r}")
     if y_true.min() < 0 or y_true.max() >= classes:
         raise ValueError(f"{name}: y_true must hold classes from 0 to {classes - 1}, "
@@ -131,7 +132,8 @@ def average_precision(y_true, y_score):
 
 # ---- boxes -----------------------------------------------------------------------------------------------------------
 
-def detection_average_precision(found, boxes, labels, iou_threshold=0.5):
+@checked
+def detection_average_precision(found, boxes, labels, iou_threshold: Share = 0.5):
     """Average precision of a detector, the mean over the classes that occur, in [0, 1] (Everingham et al. 2010).
 
     From the highest score down, over all images, a found box is right when its IoU with an object of its class that no
@@ -145,10 +147,8 @@ def detection_average_precision(found, boxes, labels, iou_threshold=0.5):
     Raises TypeError or ValueError for lists of other lengths, boxes of another shape, iou_threshold outside of [0, 1].
     """
     name = "detection_average_precision"
-    check_share(name, "iou_threshold", iou_threshold)
-    if not len(found) == len(boxes) == len(labels):
-        raise ValueError(f"{name}: found, boxes and labels must be for as many images, got {len(found)}, {len(boxes)} "
-                         f"and {len(labels)}")
+    require(name, len(found) == len(boxes) == len(labels), "found, boxes and labels must be for as many images, "
+            f"got {len(found)}, {len(boxes)} and {len(labels)}")
     found = [[torch.as_tensor(part).cpu() for part in parts] for parts in found]
     boxes = [check_boxes(name, "boxes", torch.as_tensor(given).cpu()) for given in boxes]
     labels = [torch.as_tensor(given).cpu() for given in labels]
@@ -200,8 +200,7 @@ def ssim(image, reference, *, data_range, window=7, channel_axis=None, sample_co
     """
     x, y, data_range = _check_pictures("ssim", image, reference, data_range)
     if channel_axis is not None:
-        if isinstance(channel_axis, bool) or not isinstance(channel_axis, Integral) or \
-                not -x.ndim <= channel_axis < x.ndim:
+        if not is_int(channel_axis) or not -x.ndim <= channel_axis < x.ndim:
             raise ValueError(f"ssim: channel_axis must be an axis of {x.shape} or None, got {channel_axis!r}")
         x, y = np.moveaxis(x, channel_axis, 0), np.moveaxis(y, channel_axis, 0)
     else:
@@ -280,7 +279,7 @@ def _window(window):
     if isinstance(window, str) and window == "gaussian":
         weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
         return weights / weights.sum()
-    if isinstance(window, bool) or not isinstance(window, Integral) or window < 3 or window % 2 == 0:
+    if not is_int(window) or window < 3 or window % 2 == 0:
         raise ValueError(f'ssim: window must be an odd int from 3 on or "gaussian", got {window!r}')
     return np.full(window, 1 / window)
 
@@ -327,8 +326,7 @@ def _check_pictures(name, image, reference, data_range):
     if image.shape != reference.shape or image.size == 0:
         raise ValueError(f"{name}: image and reference must have one shape and at least one pixel, "
                          f"got {image.shape} and {reference.shape}")
-    if isinstance(data_range, bool) or not isinstance(data_range, Real):
-        raise TypeError(f"{name}: data_range must be a number, got {data_range!r}")
+    check_number(name, data_range=data_range)
     if not 0 < data_range < np.inf:
         raise ValueError(f"{name}: data_range must be above 0 and finite, got {data_range}")
     return image.astype(np.float64), reference.astype(np.float64), float(data_range)                 # 255² is no uint8

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+from address import published, repository
 from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
 
@@ -49,6 +51,21 @@ def execute_notebooks():
     return not result.errored + result.excepted
 
 
+def configuration():
+    """_config.yml, with the buttons that lead to where the course is published if that is known: → the file's path."""
+    config, url = yaml.safe_load((ROOT / "_config.yml").read_text()), repository(ROOT)
+    if not url:
+        config.pop("repository", None)
+    else:
+        buttons = dict.fromkeys(["use_repository_button", "use_issues_button", "use_edit_page_button"], True)
+        config.setdefault("html", {}).update(buttons, baseurl=published(url))
+        config["launch_buttons"] = {"notebook_interface": "jupyterlab", "binderhub_url": "https://mybinder.org",
+                                    "colab_url": "https://colab.research.google.com"}
+    path = BUILD / "_config.yml"
+    path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False))
+    return path
+
+
 def prune_mathjax():
     """The offline MathJax is 22 MB; pages load one script of it and its fonts."""
     for bundle in BUILD.glob("html/_static/mathjax"):
@@ -60,7 +77,7 @@ def prune_mathjax():
 def main():
     BUILD.mkdir(exist_ok=True)
     code = fingerprint("cnnlib/**/*.py", "cnnlib/**/*.jinja", "constraints.txt", "requirements.txt")
-    look = fingerprint("_static/**/*", "_config.yml", "_toc.yml", "references.bib", "scripts/build_book.py") + code
+    look = fingerprint("_static/**/*", "_config.yml", "_toc.yml", "references.bib", "scripts/*.py") + code
     if changed(".code-stamp", code):
         shutil.rmtree(CACHE, ignore_errors=True)
     if not execute_notebooks():
@@ -68,7 +85,8 @@ def main():
     (BUILD / ".code-stamp").write_text(code)
 
     everything = changed(".look-stamp", look)
-    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "-n", "--keep-going"]
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "-n", "--keep-going",
+               "--config", str(configuration())]
     status = subprocess.run(command + ["--all"] * everything, cwd=ROOT).returncode
     if status:
         (BUILD / ".look-stamp").unlink(missing_ok=True)

@@ -16,7 +16,7 @@ import cnnlib
 from cnnlib import data, figures, geometry, modes, testing, training
 from cnnlib.blocks import DepthwiseSeparable
 from cnnlib.grading import Question, check, sheet
-from cnnlib.scratch import groups, lenet, nn, quantization, signal
+from cnnlib.scratch import functional, groups, lenet, nn, quantization, signal
 from cnnlib.scratch.functional import random
 from cnnlib.scratch.tensor import autograd
 from cnnlib.summary import Summary
@@ -105,14 +105,17 @@ PATHS = [*ROOT.glob("tests/test_*.py"),
 MODULES = [importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
            for path in sorted(PATHS) if path.stem != "test_errors"]
 TABLES = [module for module in MODULES if hasattr(module, "BAD")]
+OPERATIONS = [getattr(functional, name) for name in functional.__all__ if "_textbook" not in name]
 ROWS = BAD + [row for module in TABLES if not hasattr(module, "test_bad_input_is_named") for row in module.BAD]
 
 
 @pytest.mark.parametrize(("function", "args", "kwargs", "message"), ROWS,
                          ids=[f"{getattr(f, '__name__', type(f).__name__)}-{i}" for i, (f, *_) in enumerate(ROWS)])
 def test_bad_input_is_named(function, args, kwargs, message):
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
         function(*args, **kwargs)
+    if function in OPERATIONS and message != "positional argument":      # which Python itself says
+        assert str(error.value).startswith(f"{function.__name__}: ")
 
 
 def test_a_mark_without_its_partner_is_named():
@@ -154,9 +157,8 @@ def public_functions():
 
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
-            "cnnlib.torchvision_compat", "cnnlib.blocks.arguments", "cnnlib.summary.costs",
-            "cnnlib.summary.receptive_field",
-            "cnnlib.checks", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
+            "cnnlib.torchvision_compat", "cnnlib.checks", "cnnlib.summary.costs", "cnnlib.summary.receptive_field",
+            "cnnlib.tensors", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
                                                                           "winograd")),
             "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse

@@ -12,9 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib.blocks.arguments import check_divisible, check_factors, check_input, check_positive, check_sequence
-from cnnlib.boxes import box_area, boxes_to_distances, check_boxes, check_share, distances_to_boxes, nms
+from cnnlib.boxes import box_area, boxes_to_distances, check_boxes, distances_to_boxes, nms
+from cnnlib.checks import (
+    Ints,
+    Positive,
+    PositiveNumber,
+    Share,
+    check_divisible,
+    check_positive,
+    check_type,
+    checked,
+    require,
+)
 from cnnlib.modes import in_mode
+from cnnlib.tensors import check_input
 
 from .fpn import PyramidBackbone, resnet50_fpn, small_pyramid
 
@@ -23,6 +34,7 @@ __all__ = ["FCOS", "detect", "encode_boxes", "fcos_resnet50_fpn", "grid_points",
 
 # ---- the network -----------------------------------------------------------------------------------------------------
 
+@checked
 class FCOS(nn.Module):
     """Class, edges and centreness at every point of a pyramid: FCOS (Tian et al. 2019).
 
@@ -38,18 +50,14 @@ class FCOS(nn.Module):
     Raises TypeError or ValueError unless sizes are ints of at least 1 and channels divide by groups.
     """
 
-    def __init__(self, backbone, num_classes, strides, regression_range=8, convs=4, groups=32):
+    def __init__(self, backbone, num_classes: Positive, strides: Ints, regression_range: PositiveNumber = 8,
+                 convs: Positive = 4, groups=32):
         super().__init__()
-        check_positive("FCOS", num_classes=num_classes, convs=convs)
-        check_sequence("FCOS", strides=strides)
-        check_factors("FCOS", regression_range=regression_range)
-        if not isinstance(backbone, PyramidBackbone):
-            raise TypeError(f"FCOS: backbone must be a PyramidBackbone, got {type(backbone).__name__}")
+        check_type(self, PyramidBackbone, "a PyramidBackbone", backbone=backbone)
         maps = len(backbone.pyramid.in_channels) + {None: 0, "pool": 1, "conv": 2}[backbone.extra_levels]
-        if len(strides) != maps:
-            raise ValueError(f"FCOS: strides must be one number for each of {maps} maps, got {strides}")
+        require(self, len(strides) == maps, f"strides must be one number for each of {maps} maps, got {strides}")
         channels = backbone.out_channels
-        check_divisible("FCOS", channels=channels, groups=groups)
+        check_divisible(self, channels=channels, groups=groups)
         self.backbone, self.num_classes = backbone, num_classes
         self.strides, self.regression_range = tuple(strides), regression_range
         self.classification_tower = _tower(channels, convs, groups)
@@ -109,7 +117,8 @@ def small_detector(num_classes=1, in_channels=1):
 
 # ---- from boxes to targets and back ----------------------------------------------------------------------------------
 
-def grid_points(size, strides, device=None):
+@checked
+def grid_points(size, strides: Ints, device=None):
     """The middle of every cell of every map, in pixels of the image: points (A, 2) of (x, y), and stride (A,).
 
     size: (H, W) of the image; the map of stride s has ⌈H/s⌉ × ⌈W/s⌉ cells.  strides: of the maps, in their order.
@@ -120,7 +129,6 @@ def grid_points(size, strides, device=None):
         raise ValueError(f"grid_points: size must be (H, W), got {size!r}")
     height, width = size
     check_positive("grid_points", height=height, width=width)
-    check_sequence("grid_points", strides=strides)
     points, stride = [], []
     for s in strides:
         y, x = torch.meshgrid(torch.arange(-(-height // s), device=device),
@@ -130,7 +138,8 @@ def grid_points(size, strides, device=None):
     return torch.cat(points), torch.cat(stride)
 
 
-def encode_boxes(net, size, boxes, labels, radius=1.5):
+@checked
+def encode_boxes(net, size, boxes, labels, radius: PositiveNumber = 1.5):
     """The targets of an `FCOS` for images of one size: (N, A, 5), the class, and the distances in strides.
 
     A point is to find a box when it lies in it, less than radius strides from its middle in x and in y, and when the
@@ -142,11 +151,9 @@ def encode_boxes(net, size, boxes, labels, radius=1.5):
     Raises TypeError or ValueError for another net, for boxes of another shape or upside down, for lengths that differ,
     and for a radius not above 0.
     """
-    _check_net("encode_boxes", net)
-    check_factors("encode_boxes", radius=radius)
-    if len(boxes) != len(labels):
-        raise ValueError(f"encode_boxes: boxes and labels must be for as many images, got {len(boxes)} "
-                         f"and {len(labels)}")
+    check_type("encode_boxes", FCOS, "an FCOS", net=net)
+    require("encode_boxes", len(boxes) == len(labels),
+            f"boxes and labels must be for as many images, got {len(boxes)} and {len(labels)}")
     boxes = [torch.as_tensor(given) for given in boxes]
     device = boxes[0].device if boxes else None
     points, stride = grid_points(size, net.strides, device)
@@ -156,9 +163,8 @@ def encode_boxes(net, size, boxes, labels, radius=1.5):
     targets[..., 0] = -1
     for target, given, label in zip(targets, boxes, labels, strict=True):
         given, label = check_boxes("encode_boxes", "boxes", given), torch.as_tensor(label, device=device)
-        if label.shape != given.shape[:1]:
-            raise ValueError(f"encode_boxes: labels must be ({len(given)},), one for each box, "
-                             f"got {tuple(label.shape)}")
+        require("encode_boxes", label.shape == given.shape[:1],
+                f"labels must be ({len(given)},), one for each box, got {tuple(label.shape)}")
         if not len(given):
             continue
         if label.min() < 0 or label.max() >= net.num_classes:
@@ -178,7 +184,8 @@ def encode_boxes(net, size, boxes, labels, radius=1.5):
 
 
 @torch.no_grad()
-def detect(net, x, score_threshold=0.05, iou_threshold=0.5, max_detections=100):
+@checked
+def detect(net, x, score_threshold: Share = 0.05, iou_threshold: Share = 0.5, max_detections: Positive = 100):
     """The objects an `FCOS` sees in each image: a list of (boxes (n, 4), scores (n,), labels (n,)), the best first.
 
     score = √(p(class) · centreness); below score_threshold nothing is reported, `nms` thins out each class by itself,
@@ -186,11 +193,8 @@ def detect(net, x, score_threshold=0.05, iou_threshold=0.5, max_detections=100):
     The network is in eval mode meanwhile; then each layer is again in the mode in which it was.
     Raises TypeError or ValueError for another net or x and thresholds outside of [0, 1].
     """
-    _check_net("detect", net)
+    check_type("detect", FCOS, "an FCOS", net=net)
     check_input("detect", x, net.backbone.in_channels)
-    check_positive("detect", max_detections=max_detections)
-    check_share("detect", "score_threshold", score_threshold)
-    check_share("detect", "iou_threshold", iou_threshold)
     with in_mode(net, training=False):
         logits, distances, centreness = net(x)
     points, stride = grid_points(x.shape[2:], net.strides, logits.device)
@@ -210,8 +214,3 @@ def detect(net, x, score_threshold=0.05, iou_threshold=0.5, max_detections=100):
         point, label = point[order], label[order]
         found.append((box[point], score[point, label], label))
     return found
-
-
-def _check_net(name, net):
-    if not isinstance(net, FCOS):
-        raise TypeError(f"{name}: net must be an FCOS, got {type(net).__name__}")

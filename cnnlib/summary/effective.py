@@ -3,7 +3,9 @@
 import torch
 from torch import nn
 
+from ..checks import check_type
 from ..modes import in_mode
+from ..tensors import describe
 
 __all__ = ["effective_receptive_field"]
 
@@ -18,11 +20,9 @@ def effective_receptive_field(net, x):
     Raises TypeError unless net is a module and x a tensor of floats, ValueError for an output of other than 4 axes.
     """
     name = "effective_receptive_field"
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"{name}: net must be a torch.nn.Module, got {type(net).__name__}")
+    check_type(name, nn.Module, "a torch.nn.Module", net=net)
     if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim != 4:
-        got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
-        raise TypeError(f"{name}: x must be a tensor of floats (N, C, H, W), got {got}")
+        raise TypeError(f"{name}: x must be a tensor of floats (N, C, H, W), got {describe(x)}")
     x = x.detach().clone().requires_grad_()
     with in_mode(net, training=False):
         y = net(x)

@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..checks import check_type, require
 from ..modes import in_mode
 from .costs import is_view, memory, multiply_adds, new_parameters
 from .receptive_field import Axis, receptive_field
@@ -36,12 +37,10 @@ def summary(net, input_shape):
     Raises TypeError for anything but a module and a tuple of ints, ValueError for an empty shape; what the network
     raises for that shape is passed on.
     """
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"summary: net must be a torch.nn.Module, got {type(net).__name__}")
+    check_type("summary", nn.Module, "a torch.nn.Module", net=net)
     if not isinstance(input_shape, (tuple, list)) or not all(type(n) is int and n > 0 for n in input_shape):
         raise TypeError(f"summary: input_shape must be a tuple of ints of at least 1, got {input_shape!r}")
-    if len(input_shape) < 1:
-        raise ValueError("summary: input_shape needs at least one axis, (C, H, W) for images")
+    require("summary", input_shape, "input_shape needs at least one axis, (C, H, W) for images")
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
     with torch.device("meta"):

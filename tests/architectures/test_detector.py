@@ -64,8 +64,8 @@ BAD = [
     (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([1])], None), {}, "radius must be a number above 0"),
     (detect, (tiny(), torch.zeros(1, 2, 16, 16)), {}, r"detect: input must be \(N, 1, H, W\)"),
     (detect, (tiny(), torch.zeros(1, 1, 16, 16), 2), {}, "detect: score_threshold must be from 0 to 1, got 2"),
-    (detect, (tiny(), torch.zeros(1, 1, 16, 16), None), {}, "score_threshold must be a number from 0 to 1, got None"),
-    (detect, (tiny(), torch.zeros(1, 1, 16, 16), 0.5, "0.5"), {}, "iou_threshold must be a number .* got '0.5'"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16), None), {}, "score_threshold must be a number, got None"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16), 0.5, "0.5"), {}, "iou_threshold must be a number, got '0.5'"),
     (detect, (tiny(), torch.zeros(1, 1, 16, 16)), {"max_detections": 0}, "max_detections must be at least 1, got 0"),
 ]
 

@@ -12,6 +12,32 @@ PAGES = page_names()
 CHAPTERS = [name for name in PAGES if "/week" in name and name.startswith("chapters")]
 
 
+# What scrolls sideways, and the keyboard cannot reach it.
+UNREACHABLE = """() => [...document.querySelectorAll('.bd-article *')].filter(e =>
+    ['auto', 'scroll'].includes(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth && e.tabIndex < 0
+).map(e => e.outerHTML.slice(0, 120))"""
+# Of each piece of text: its ink, the ground it stands on, whether it is seen, its words, whether it can be folded away.
+INKS = """() => {
+    const HIDDEN = 'script, style, title, summary, option, mjx-assistive-mml, .headerlink, .copybtn';
+    const article = document.querySelector('.bd-article'), found = [];
+    const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+    for (let text; (text = texts.nextNode());) {
+        const e = text.parentElement;
+        if (!text.data.trim() || e.closest(HIDDEN))
+            continue;
+        let opacity = 1, ground = 'rgb(255, 255, 255)';
+        for (let a = e; a; a = a.parentElement) opacity *= +getComputedStyle(a).opacity;
+        for (let a = e; a; a = a.parentElement) {
+            const colour = getComputedStyle(a).backgroundColor;
+            if (!/, 0\\)$|transparent/.test(colour)) { ground = colour; break; }
+        }
+        const seen = e.checkVisibility({ visibilityProperty: true }) && opacity > 0.4;
+        found.push([getComputedStyle(e).color, ground, seen, text.data.trim().slice(0, 40), !!e.closest('details')]);
+    }
+    return found;
+}"""
+
+
 def open_page(browser, url, width=1280, scheme="light", **options):
     """→ (page, what was wrong while it loaded)."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
@@ -47,12 +73,52 @@ def test_a_page_loads_without_an_error_and_asks_no_other_host(browser, address, 
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_does_not_scroll_sideways(browser, address, name):
+def test_a_page_does_not_scroll_sideways_and_what_does_takes_the_focus(browser, address, name):
     page, _ = open_page(browser, f"{address}/{name}", width=375)
-    for width in (375, 768, 1100, 1280, 1920):
+    for width in (320, 375, 768, 1100, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        stuck = page.evaluate(UNREACHABLE)
+        assert not stuck, f"scrolls sideways at {width} pixels, and the keyboard cannot reach it: {stuck}"
+    page.context.close()
+
+
+def test_the_button_of_the_colour_mode_is_called_what_it_shows(browser, address):
+    page, _ = open_page(browser, f"{address}/{CHAPTERS[0]}")
+    button = page.locator(".theme-switch-button").first
+    modes = set()
+    for _ in range(3):
+        button.click()
+        page.wait_for_timeout(100)
+        mode = page.evaluate("document.documentElement.dataset.mode")
+        shown = button.evaluate("b => [...b.children].find(i => getComputedStyle(i).display !== 'none')"
+                                ".querySelector('title').textContent")
+        assert button.get_attribute("aria-label") == f"Color mode: {shown}", mode
+        modes.add(mode)
+    assert modes == {"light", "dark", "auto"}
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", [CHAPTERS[0], "exercises/week1.html"])
+def test_a_page_in_dark_mode_is_printed_dark_on_white_and_unfolded(browser, address, name):
+    page, _ = open_page(browser, f"{address}/{name}", scheme="dark")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.wait_for_timeout(100)
+    found = page.evaluate(INKS)
+    assert sum(folded for *_, folded in found) > 5, "nothing was folded"
+    for ink, ground, seen, text, folded in found:
+        if folded:
+            assert seen, f"folded on paper: {text}"
+        ink, ground = ([int(float(v)) for v in re.findall(r"[\d.]+", colour)[:3]] for colour in (ink, ground))
+        assert not seen or contrast(ink, ground) >= 3, f"{text!r}: {ink} on {ground}"
+        assert not seen or min(ground) > 200, f"{text!r} stands on {ground}"
+    wide = "[...document.querySelectorAll('.bd-article pre')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    assert page.evaluate(wide) == 0, "code is cut off on paper"
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator(".bd-article details:not([open])").count() > 0, "what was folded stays open after printing"
     page.context.close()
 
 

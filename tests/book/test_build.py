@@ -4,10 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
+from tests.book.test_pages import assert_buttons
 from tests.paths import ROOT
 
 EXTENSIONS = "[myst_nb, jupyter_book, sphinx_comments, sphinx_external_toc, sphinx_book_theme]"
@@ -18,7 +21,8 @@ def small_book(tmp_path):
     """A book of one notebook that prints what cnnlib says, built by the real script."""
     for folder in ("scripts", "cnnlib", "chapters/week"):
         (tmp_path / folder).mkdir(parents=True)
-    shutil.copy(ROOT / "scripts" / "build_book.py", tmp_path / "scripts")
+    for name in ("build_book.py", "address.py"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     (tmp_path / "_config.yml").write_text(
         "title: Small\nonly_build_toc_files: true\nexecute: {execute_notebooks: cache, raise_on_error: true}\n"
         f"sphinx: {{config: {{extensions: {EXTENSIONS}}}}}\n")
@@ -54,6 +58,20 @@ def test_a_change_of_the_code_runs_the_notebooks_again(small_book):
     (small_book / "cnnlib" / "__init__.py").write_text("VALUE = 'second'\n")
     status, log = build(small_book)
     assert status == 0 and "cnnlib says second" in page(small_book), log
+
+
+def test_the_buttons_come_from_the_address_and_go_with_it(small_book):
+    def links():
+        status, log = build(small_book)
+        assert status == 0, log
+        soup = BeautifulSoup(page(small_book), "html.parser")
+        return soup, {a["href"] for a in soup.select("a[href^=http]")}
+
+    source, url = Path("chapters/week/page.ipynb"), "https://github.com/someone/a-course"
+    assert_buttons(*links(), "", source)
+    config = small_book / "_config.yml"
+    config.write_text(config.read_text() + f"repository: {{url: {url}, branch: main}}\n")
+    assert_buttons(*links(), url, source)
 
 
 def test_an_error_in_a_notebook_fails_the_build_and_is_shown(small_book):

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 import pytest
 from bs4 import BeautifulSoup
 
+from scripts.address import repository
 from tests.paths import ROOT, page_names
 
 MEBIBYTE = 2**20
@@ -57,16 +58,25 @@ def test_a_page_with_its_pictures_weighs_at_most_3_mb(page):
     assert weight <= 3 * MEBIBYTE, f"{weight / MEBIBYTE:.1f} MiB"
 
 
-def test_notebooks_can_be_launched_and_edited_where_the_course_is_published(page, site):
+def test_notebooks_can_be_launched_and_edited_where_the_course_is_published_and_nowhere_else(page, site):
     path, soup = page
     name = path.relative_to(site).with_suffix("")
     source = next(p for p in (ROOT / f"{name}.ipynb", ROOT / f"{name}.md") if p.exists()).relative_to(ROOT)
     links = {a["href"] for a in soup.select("a[href^=http]")}
-    published = "https://github.com/cnn-course/cnn-course"
-    assert f"{published}/edit/main/{source}" in links
+    assert_buttons(soup, links, repository(ROOT), source)
+
+
+def assert_buttons(soup, links, url, source):
+    """The buttons that lead to the repository at url are there; where url is "", none is."""
+    if not url:
+        assert not soup.select(".dropdown-launch-buttons, .dropdown-source-buttons")
+        assert not [link for link in links if re.search(r"github\.|mybinder|colab\.research", link)]
+        return
+    place = url.removeprefix("https://github.com/")
+    assert f"{url}/edit/main/{source}" in links
     if source.suffix == ".ipynb":
-        assert f"https://colab.research.google.com/github/cnn-course/cnn-course/blob/main/{source}" in links
-        assert f"https://mybinder.org/v2/gh/cnn-course/cnn-course/main?urlpath=lab/tree/{source}" in links
+        assert f"https://colab.research.google.com/github/{place}/blob/main/{source}" in links
+        assert f"https://mybinder.org/v2/gh/{place}/main?urlpath=lab/tree/{source}" in links
 
 
 def test_figures_and_equations_are_numbered(site):
