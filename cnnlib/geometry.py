@@ -4,16 +4,13 @@ Functions of sizes are about one axis; for an image call them once for its rows 
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from .checks import Int, NonNegative, Number, Positive, check_positive, checked
+from .checks import NonNegative, Number, Positive, check_positive, checked
 
 __all__ = [
     "Field", "adaptive_windows", "conv_macs", "conv_output_size", "interpolate_output_size", "next_field",
-    "pool_output_size", "receptive_field", "same_padding", "shift", "transposed_conv_output_size",
-    "transposed_conv_padding",
+    "pool_output_size", "receptive_field", "same_padding", "transposed_conv_output_size", "transposed_conv_padding",
 ]
 
 
@@ -219,7 +216,7 @@ def receptive_field(layers, size=None):
                          for rows in zip(*tables, strict=True)])
 
 
-# ---- cost and position -----------------------------------------------------------------------------------------------
+# ---- cost ------------------------------------------------------------------------------------------------------------
 
 @checked
 def conv_macs(image_size, kernel_size, in_channels: Positive = 1, out_channels: Positive = 1):
@@ -231,28 +228,6 @@ def conv_macs(image_size, kernel_size, in_channels: Positive = 1, out_channels: 
     height, width = _check_pair("conv_macs", "image_size", image_size)
     kernel_height, kernel_width = _check_pair("conv_macs", "kernel_size", kernel_size)
     return height * width * out_channels * in_channels * kernel_height * kernel_width
-
-
-@checked
-def shift(image, dy: Int, dx: Int, mode: Literal["zero", "circular"] = "zero"):
-    """Move an image down by dy and right by dx pixels; negative numbers move it up and left.
-
-    out[..., i, j] = image[..., i − dy, j − dx]
-
-    image: (*, H, W).  mode: "zero" fills what comes in with zeros, "circular" brings in what went out.
-    Returns an array of the same shape and dtype. Raises ValueError for another mode or fewer than two axes.
-    """
-    image = np.asarray(image)
-    if image.ndim < 2:
-        raise ValueError(f"shift: image needs at least two axes (*, H, W), got shape {image.shape}")
-    if mode == "circular":
-        return np.roll(image, (dy, dx), axis=(-2, -1))
-    out = np.zeros_like(image)
-    height, width = image.shape[-2:]
-    if abs(dy) < height and abs(dx) < width:
-        source = image[..., max(0, -dy):height - max(0, dy), max(0, -dx):width - max(0, dx)]
-        out[..., max(0, dy):height - max(0, -dy), max(0, dx):width - max(0, -dx)] = source
-    return out
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------

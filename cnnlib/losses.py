@@ -1,4 +1,4 @@
-"""Losses beyond `torch.nn.functional`: for rare classes, for masks, for learning from a teacher, for pictures.
+"""Losses beyond `torch.nn.functional`: for rare classes, masks, boxes, learning from a teacher, pictures.
 
 Those of classes and masks take logits, and read from the shape of the target which task it is:
     binary    input (N, *), target (N, *): 1 where the thing is, 0 elsewhere.  p = sigmoid(input)
@@ -10,10 +10,11 @@ The NumPy twins, with their gradients derived by hand, stand in `cnnlib.scratch.
 import torch
 import torch.nn.functional as F
 
+from .boxes import distances_to_boxes, generalized_iou
 from .checks import check_choice, check_type, checked, is_number
 from .tensors import Floats, Net, NonNegativeScalar, Scalar, ShareScalar, as_number, describe
 
-__all__ = ["dice_loss", "distillation_loss", "feature_maps", "focal_loss", "gram_matrix", "iou_loss",
+__all__ = ["detection_loss", "dice_loss", "distillation_loss", "feature_maps", "focal_loss", "gram_matrix", "iou_loss",
            "label_smoothing_cross_entropy", "perceptual_loss", "style_loss", "tversky_loss"]
 
 
@@ -126,6 +127,43 @@ def tversky_loss(input: Floats, target, *, alpha: Scalar = 0.5, beta: Scalar = 0
     both, p, t = _overlap("tversky_loss", input, target)
     overlap = _ratio(both + smooth, both + alpha * (p - both) + beta * (t - both) + smooth)
     return _reduce("tversky_loss", 1 - overlap, reduction)
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+def detection_loss(outputs, targets):
+    """Focal loss of the classes + 1 − GIoU of the boxes + cross-entropy of the centreness (Tian et al. 2019).
+
+    centreness = √(min(l, r)/max(l, r) · min(t, b)/max(t, b))          l, t, r, b: the distances asked for
+
+    Classes count at every point, boxes and centreness where there is an object; each sum is divided by the number of
+    points with an object, of the whole batch (by 1 if there are none).
+    outputs: of `architectures.FCOS`, logits (N, A, C), distances (N, A, 4) and centreness (N, A, 1).
+    targets: of `architectures.encode_boxes`, (N, A, 5): the class, −1 for background, and l, t, r, b  →  ().
+    Raises TypeError for anything but three outputs and a tensor, ValueError for targets of another shape.
+    """
+    if not (isinstance(outputs, (tuple, list)) and len(outputs) == 3):
+        raise TypeError("detection_loss: outputs must be (logits, distances, centreness) of an FCOS, got "
+                        f"{type(outputs).__name__}")
+    check_type("detection_loss", torch.Tensor, "a tensor (N, A, 5)", targets=targets)
+    logits, distances, centreness = outputs
+    if targets.shape != (*distances.shape[:2], 5):
+        raise ValueError(f"detection_loss: targets must be {(*distances.shape[:2], 5)}, got {tuple(targets.shape)}")
+    label, wanted = targets[..., 0].long(), targets[..., 1:]
+    found = label >= 0
+    count = found.sum().clamp(min=1)
+
+    one_hot = F.one_hot(label + 1, logits.shape[2] + 1)[..., 1:].to(logits)                  # background: all 0
+    classes = focal_loss(logits, one_hot, alpha=0.25, reduction="sum")
+
+    wanted = wanted[found]
+    point = wanted.new_zeros(2)                                          # all around one point, in strides
+    boxes = 1 - generalized_iou(distances_to_boxes(point, distances[found]), distances_to_boxes(point, wanted))
+
+    across, down = wanted[:, [0, 2]], wanted[:, [1, 3]]
+    middle = (across.amin(1) / across.amax(1) * down.amin(1) / down.amax(1)).sqrt()
+    middles = F.binary_cross_entropy_with_logits(centreness[found][:, 0], middle, reduction="sum")
+    return (classes + boxes.sum() + middles) / count
 
 
 # ---- a teacher -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How good predictions are: of classes, of scores, of masks, of pictures. NumPy only; scikit-learn's names and meaning.
+"""How good predictions are: of classes, of scores, of masks, of boxes, of pictures; scikit-learn's names and meaning.
 
 Arrays may be anything that `numpy.asarray` takes, and tensors. y_true comes first. Classes are integers or bools; they
 may have any shape, so y_true and y_pred may be masks.
@@ -7,12 +7,14 @@ may have any shape, so y_true and y_pred may be masks.
 from numbers import Real
 
 import numpy as np
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .checks import check_number, is_int
+from .boxes import box_iou, check_boxes
+from .checks import Share, check_number, checked, is_int, require
 
-__all__ = ["average_precision", "confusion_matrix", "f1", "iou", "precision", "precision_recall_curve", "psnr",
-           "recall", "ssim", "top_k_accuracy"]
+__all__ = ["average_precision", "confusion_matrix", "detection_average_precision", "f1", "iou", "precision",
+           "precision_recall_curve", "psnr", "recall", "ssim", "top_k_accuracy"]
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------------
@@ -126,6 +128,48 @@ def average_precision(y_true, y_score):
     """
     precision, recall, _ = _curve("average_precision", y_true, y_score)
     return float(np.sum((recall[:-1] - recall[1:]) * precision[:-1]))
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+@checked
+def detection_average_precision(found, boxes, labels, iou_threshold: Share = 0.5):
+    """Average precision of a detector, the mean over the classes that occur, in [0, 1] (Everingham et al. 2010).
+
+    From the highest score down, over all images, a found box is right when its IoU with an object of its class that no
+    better one has taken is at least iou_threshold; it takes the object of the largest IoU among those left. Each
+    object counts in the recall, also one that was never found:
+
+    AP = average_precision(right, scores) · right ones / objects          without the factor recall would end at 1
+
+    found: for each image (boxes, scores, labels), as of `architectures.detect`;  boxes, labels: for each image the true
+    ones, (n, 4) and (n,), arrays or tensors  →  float.  No interpolation. Without a single object it is nan.
+    Raises TypeError or ValueError for lists of other lengths, boxes of another shape, iou_threshold outside of [0, 1].
+    """
+    name = "detection_average_precision"
+    require(name, len(found) == len(boxes) == len(labels), "found, boxes and labels must be for as many images, "
+            f"got {len(found)}, {len(boxes)} and {len(labels)}")
+    found = [[torch.as_tensor(part).cpu() for part in parts] for parts in found]
+    boxes = [check_boxes(name, "boxes", torch.as_tensor(given).cpu()) for given in boxes]
+    labels = [torch.as_tensor(given).cpu() for given in labels]
+    precisions = []
+    for label in sorted({int(c) for given in labels for c in given}):
+        objects = [given[label_ == label] for given, label_ in zip(boxes, labels, strict=True)]
+        right, scores = [], []
+        for (found_boxes, found_scores, found_labels), true in zip(found, objects, strict=True):
+            mine = (found_labels == label).nonzero()[:, 0]
+            mine = mine[found_scores[mine].argsort(descending=True, stable=True)]
+            overlap = box_iou(found_boxes[mine], true)                   # (found, objects)
+            for row in overlap:
+                best = row.max(0) if len(row) else None
+                hit = best is not None and bool(best.values >= iou_threshold)
+                if hit:
+                    overlap[:, best.indices] = -1                        # taken
+                right.append(hit)
+            scores.extend(found_scores[mine].tolist())
+        total = sum(map(len, objects))
+        precisions.append(average_precision(right, scores) * sum(right) / total if right else 0.0)
+    return sum(precisions) / len(precisions) if precisions else np.nan
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------

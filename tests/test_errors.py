@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import cnnlib
-from cnnlib import data, figures, geometry, testing, training
+from cnnlib import data, figures, geometry, modes, testing, training
 from cnnlib.blocks import DepthwiseSeparable
 from cnnlib.grading import Question, check, sheet
 from cnnlib.scratch import functional, groups, lenet, nn, quantization, signal
@@ -62,9 +62,9 @@ BAD = [
     (geometry.conv_output_size, (5, 2, 0), {}, "stride must be at least 1, got 0"),
     (geometry.same_padding, (0,), {}, "kernel_size must be at least 1, got 0"),
     (geometry.conv_macs, (5, (3, 3)), {}, "image_size must be two ints, got 5"),
-    (geometry.shift, (np.ones(3), 1, 1), {}, "at least two axes"),
-    (geometry.shift, (image, 1.5, 1), {}, "dy must be an int, got 1.5"),
-    (geometry.shift, (image, 1, 1, "wrap"), {}, "mode must be \"zero\" or \"circular\", got 'wrap'"),
+    (signal.shift, (np.ones(3), 1, 1), {}, "at least two axes"),
+    (signal.shift, (image, 1.5, 1), {}, "dy must be an int, got 1.5"),
+    (signal.shift, (image, 1, 1, "wrap"), {}, "mode must be \"zero\" or \"circular\", got 'wrap'"),
     (testing.assert_close, ("a", "b"), {}, "ours must be numbers"),
     (data.photo, ("lena",), {}, "name must be one of .*got 'lena'"),
     (data.photo, ("china", 5), {}, r"size must be None or \(H, W\)"),
@@ -138,7 +138,7 @@ def test_assert_close_names_the_index_and_both_numbers():
 
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
-    data.digits, data.DataUnavailable, training.in_mode, figures.use_style, figures.annotate_values,
+    data.digits, data.DataUnavailable, modes.in_mode, figures.use_style, figures.annotate_values,
     figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
     nn.Identity, nn.Module, lenet.LeNet,
@@ -157,7 +157,7 @@ def public_functions():
 
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
-            "cnnlib.torchvision_compat", "cnnlib.checks",
+            "cnnlib.torchvision_compat", "cnnlib.checks", "cnnlib.summary.costs", "cnnlib.summary.receptive_field",
             "cnnlib.tensors", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
                                                                           "winograd")),
             "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses

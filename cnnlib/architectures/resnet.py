@@ -25,6 +25,7 @@ class ResNet(nn.Module):
 
     block: makes a block of in_channels, out_channels and stride.  depths: how many blocks each stage has.
     widths: how many channels come out of each stage.  stem: makes of in_channels and stem_channels what comes first.
+    first_block: makes the first block of all, where that is another one.
     last_norm: makes the norm of the last block's output, which pre-activation leaves as a sum; None for other blocks.
     zero_init: every block starts as its shortcut, see `zero_branch`.
     Raises TypeError or ValueError unless sizes are ints of at least 1 and depths as many as widths, and for an input of
@@ -32,14 +33,14 @@ class ResNet(nn.Module):
     """
 
     def __init__(self, block, depths: Ints, widths: Ints, num_classes: Positive, in_channels: Positive, stem=None,
-                 stem_channels: Positive = 64, last_norm=None, zero_init=False):
+                 stem_channels: Positive = 64, first_block=None, last_norm=None, zero_init=False):
         super().__init__()
         require(self, len(depths) == len(widths), f"depths and widths must be equally many, got {depths} and {widths}")
         self.in_channels = in_channels
         self.stem = (stem or imagenet_stem)(in_channels, stem_channels)
         channels, stages = stem_channels, []
         for number, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-            first = block(channels, width, stride=1 if number == 0 else 2)
+            first = (first_block or block)(channels, width) if number == 0 else block(channels, width, stride=2)
             stages.append(nn.Sequential(first, *(block(width, width) for _ in range(depth - 1))))
             channels = width
         self.stages = nn.Sequential(*stages)
@@ -131,9 +132,8 @@ def _preact(block, depths, widths, num_classes, in_channels, stem=None, stem_cha
 
     So the first block has none of its own. The last block's sum gets one behind it.
     """
-    net = ResNet(block, depths, widths, num_classes, in_channels, stem, stem_channels, last_norm=nn.BatchNorm2d)
-    net.stages[0][0].activate = nn.Identity()
-    return net
+    return ResNet(block, depths, widths, num_classes, in_channels, stem, stem_channels,
+                  first_block=partial(block, activate=False), last_norm=nn.BatchNorm2d)
 
 
 # ---- for small images ------------------------------------------------------------------------------------------------

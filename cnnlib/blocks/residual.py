@@ -98,14 +98,15 @@ class PreActBlock(nn.Module):
 
     Where shapes change the shortcut starts behind the first ReLU: shortcut(a) + branch(a) with a = ReLU(norm(x)).
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉); the rest as in `BasicBlock`.
+    activate: False where the input is normalised and activated already, as behind a stem: a = x.
     Raises what `BasicBlock` raises.
     """
 
     def __init__(self, in_channels: Positive, out_channels: Positive, stride: Positive = 1,
                  norm: Maker | None = nn.BatchNorm2d, reduction_ratio: Positive | None = None,
-                 shortcut: Shortcut = "projection"):
+                 shortcut: Shortcut = "projection", activate=True):
         super().__init__()
-        self.activate = nn.Sequential(*_norm_act(in_channels, norm))
+        self.activate = nn.Sequential(*_norm_act(in_channels, norm)) if activate else nn.Identity()
         self.branch = nn.Sequential(
             _conv(in_channels, out_channels, 3, stride, norm),
             NormActConv(out_channels, out_channels, 3, norm=norm),
@@ -134,10 +135,10 @@ class PreActBottleneck(nn.Module):
 
     def __init__(self, in_channels: Positive, out_channels: MultipleOf4, stride: Positive = 1,
                  norm: Maker | None = nn.BatchNorm2d, reduction_ratio: Positive | None = None,
-                 shortcut: Shortcut = "projection"):
+                 shortcut: Shortcut = "projection", activate=True):
         super().__init__()
         width = out_channels // 4
-        self.activate = nn.Sequential(*_norm_act(in_channels, norm))
+        self.activate = nn.Sequential(*_norm_act(in_channels, norm)) if activate else nn.Identity()
         self.branch = nn.Sequential(
             _conv(in_channels, width, 1, 1, norm),
             NormActConv(width, width, 3, stride, norm),

@@ -1,12 +1,14 @@
-"""Convolution as signal processing has it: the flip, the three sizes, the matrix, the spectrum.
+"""Convolution as signal processing has it: the flip, the three sizes, the matrix, the spectrum, the shift.
 
 Functions take real arrays of any number of axes unless they say otherwise, and return floating-point arrays.
 """
 
+from typing import Literal
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..checks import Positive, check_choice, checked
+from ..checks import Int, Positive, check_choice, checked
 
 MODES = ("full", "same", "valid")
 
@@ -169,6 +171,28 @@ def frequency_response(w, size: Positive = 64):
     if size < max(w.shape):
         raise ValueError(f"frequency_response: size must be at least {max(w.shape)}, the kernel's side; got {size}")
     return np.abs(np.fft.fftshift(np.fft.fftn(w, [size] * w.ndim, axes=tuple(range(w.ndim)))))
+
+
+@checked
+def shift(image, dy: Int, dx: Int, mode: Literal["zero", "circular"] = "zero"):
+    """Move an image down by dy and right by dx pixels; negative numbers move it up and left.
+
+    out[..., i, j] = image[..., i − dy, j − dx]
+
+    image: (*, H, W).  mode: "zero" fills what comes in with zeros, "circular" brings in what went out.
+    Returns an array of the same shape and dtype. Raises ValueError for another mode or fewer than two axes.
+    """
+    image = np.asarray(image)
+    if image.ndim < 2:
+        raise ValueError(f"shift: image needs at least two axes (*, H, W), got shape {image.shape}")
+    if mode == "circular":
+        return np.roll(image, (dy, dx), axis=(-2, -1))
+    out = np.zeros_like(image)
+    height, width = image.shape[-2:]
+    if abs(dy) < height and abs(dx) < width:
+        source = image[..., max(0, -dy):height - max(0, dy), max(0, -dx):width - max(0, dx)]
+        out[..., max(0, dy):height - max(0, -dy), max(0, dx):width - max(0, -dx)] = source
+    return out
 
 
 def _check_arrays(function, **arrays):

@@ -1,6 +1,5 @@
 """The training loop that the chapters share, and what is often asked of it: seeds, schedules, a history, accuracy."""
 
-import contextlib
 import copy
 import math
 import random
@@ -13,7 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-__all__ = ["accuracy", "fit", "in_mode", "one_cycle", "set_seed", "warmup_cosine"]
+from ..modes import in_mode
+
+__all__ = ["accuracy", "fit", "one_cycle", "set_seed", "warmup_cosine"]
 
 
 def fit(net, x, y, epochs, lr=1e-3, batch_size=64, seed=0, *, loss=F.cross_entropy, optimizer=torch.optim.Adam,
@@ -182,21 +183,6 @@ def set_seed(seed):
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-@contextlib.contextmanager
-def in_mode(net, training):
-    """Within it the network trains or not; after it each layer is again in the mode in which it was.
-
-    with in_mode(net, training=False): … is `net.eval()` that undoes itself, also when something is raised.
-    """
-    before = [(module, module.training) for module in net.modules()]
-    net.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------

@@ -105,6 +105,16 @@ def test_pre_activation_is_its_formula(block, sizes):
     assert_close(net(x), shortcut + branch)
 
 
+@pytest.mark.parametrize("sizes", [(8, 8, 1), (8, 12, 2)])
+@pytest.mark.parametrize("block", [PreActBlock, PreActBottleneck])
+def test_a_block_behind_a_stem_does_not_activate_again(block, sizes):
+    net, first = block(*sizes).eval(), block(*sizes, activate=False).eval()
+    first.load_state_dict({name: p for name, p in net.state_dict().items() if not name.startswith("activate")})
+    x = torch.randn(SHAPE)
+    shortcut = x if sizes == (8, 8, 1) else net.shortcut(x)
+    assert_close(first(x), shortcut + net.branch(x))
+
+
 @pytest.mark.parametrize(("in_channels", "out_channels", "stride"), [(3, 3, 1), (3, 5, 1), (3, 3, 2), (3, 8, 3)])
 def test_the_padded_shortcut_is_its_loop(in_channels, out_channels, stride):
     x = torch.randn(2, in_channels, 9, 7)
