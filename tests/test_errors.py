@@ -54,7 +54,9 @@ BAD = [
     (groups.p4_conv2d, (np.zeros((1, 3, 4, 5, 5)), w4), {}, r"weight must be \(O, C, 4, k, k\)"),
     (groups.p4_rotate, (x4,), {}, r"must be \(N, C, 4, H, W\)"),
     (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(2)), {}, "got 3 and 2"),
-    (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(3)), {"epochs": 0}, "epochs must be positive"),
+    (lenet.train, (len, (image, image[:2]), None), {"epochs": 1}, r"data must have the same length ≥ 1, got \[5, 2\]"),
+    (lenet.train, (len, (image,), None), {"epochs": 0}, "train: epochs must be at least 1, got 0"),
+    (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(3)), {"epochs": 0}, "epochs must be at least 1"),
     (lenet.accuracy, (lenet.LeNet(), np.zeros((0, 1, 28, 28)), np.zeros(0)), {}, "got 0 and 0"),
     (lenet.LeNet(), (np.zeros((1, 3, 28, 28), np.float32),), {}, "conv2d: input has 3 channels"),
     (geometry.conv_output_size, (5, 7), {}, "covers 7 samples"),
@@ -73,7 +75,7 @@ BAD = [
     (data.fashion_mnist, (None,), {}, "root must be a folder's path"),
     (data.cifar10, (3.5,), {}, "root must be a folder's path"),
     (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(2)), {"epochs": 1}, "got 3 and 2"),
-    (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(3)), {"epochs": 0}, "epochs must be positive"),
+    (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(3)), {"epochs": 0}, "epochs must be at least 1"),
     (training.accuracy, (torch.nn.Linear(2, 2), np.zeros((0, 2)), np.zeros(0)), {}, "got 0 and 0"),
     (figures.draw_image, (None, np.zeros(5)), {}, r"image must be \(H, W\) or \(H, W, 3\), got shape \(5,\)"),
     (figures.draw_weights, (None, np.zeros(5)), {}, r"weights must be \(H, W\), got shape \(5,\)"),
@@ -138,7 +140,7 @@ def test_assert_close_names_the_index_and_both_numbers():
 
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
-    data.digits, data.DataUnavailable, modes.in_mode, figures.use_style, figures.annotate_values,
+    data.digits, data.DataUnavailable, modes.in_mode, training.History, figures.use_style, figures.annotate_values,
     figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
     nn.Identity, nn.Module, lenet.LeNet,
