@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnlib.checks import FLOATS, check_choice, check_float, check_grad_output, is_int
 
-from ..fast.chunks import CHUNK, chunks, empty, in_chunks
+from ..fast.chunks import CHUNK, chunks, in_chunks
 from .random import generator
 
 __all__ = [
@@ -350,7 +350,7 @@ def silu(input, inplace=False, *, saved=None):
     Raises TypeError for other dtypes.  Source: `torch.nn.functional.silu`.
     """
     input, = check_float("silu", input=input)
-    out = empty(input.shape, input.dtype)
+    out = np.empty(input.shape, input.dtype)
     gate = out if saved is None else np.empty(input.shape, input.dtype)
     for x, s, y in chunks(input, gate, out):
         _sigmoid(x, out=s)
@@ -446,7 +446,7 @@ def gelu_backward(grad_output, input, approximate="none", *, saved=None):
     check_choice("gelu_backward", "approximate", approximate, ("none", "tanh"))
     if not saved:
         gelu(input, approximate, saved=(saved := {}))
-    return (np.multiply(grad_output, saved["slope"], out=empty(input.shape, input.dtype)),)
+    return (np.multiply(grad_output, saved["slope"], out=np.empty(input.shape, input.dtype)),)
 
 
 # ---- along an axis ---------------------------------------------------------------------------------------------------

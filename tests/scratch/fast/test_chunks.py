@@ -75,7 +75,7 @@ def test_slices_cover_each_row_once(shape, numbers, rows):
 def test_empty_begins_where_a_line_of_the_cache_does(shape, dtype):
     array = empty(shape, dtype)
     assert array.shape == shape and array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable
-    assert array.ctypes.data % 64 == 0
+    assert array.size == 0 or array.ctypes.data % 64 == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
