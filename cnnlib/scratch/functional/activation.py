@@ -618,13 +618,6 @@ def _where(condition, y, out):
     bits *= y.view(integer)
 
 
-def _or_straight(condition, x, y):
-    """x where the condition is true, else y: that is rare, as a rule it is nowhere."""
-    if condition.any():
-        np.copyto(y, x, where=condition)
-    return y
-
-
 def _gradient_where(condition, input, grad_output, slope=1):
     """slope · dy where the condition of x is true, else 0"""
     dx = np.empty(input.shape, input.dtype)
