@@ -40,7 +40,7 @@ BLOCK = CHUNK
 # An operation of NumPy costs 25 ns more for every row. Rows shorter than this are copied into long ones where possible.
 SHORT = 256
 # group_norm has a weight and a bias for each channel of an image. If a channel is smaller than this, its weight is
-# repeated along it, and images are multiplied as a whole: half of the time for channels of 4 × 4, 0.8 of it for 7 × 7.
+# repeated along it, and images are multiplied as a whole: 0.6 of the time for channels of 4 × 4, 0.8 for 7 × 7.
 TINY = 64
 # Where each row has a number of its own, as its mean, and is shorter than this, the number is written out and then
 # added, 0.3 ms for a million of them; added by broadcasting it takes 0.6 ms for rows of 96, 0.4 for 256, 0.2 for 768.
