@@ -6,13 +6,15 @@ import numpy as np
 
 from cnnlib.checks import check_choice, check_float, check_grad_output, is_int
 
+from ..fast.chunks import slices
+
 __all__ = [
     "affine_grid", "affine_grid_backward", "channel_shuffle", "channel_shuffle_backward", "grid_sample",
     "grid_sample_backward", "interpolate", "interpolate_backward", "pad", "pad_backward", "pixel_shuffle",
     "pixel_shuffle_backward", "pixel_unshuffle", "pixel_unshuffle_backward",
 ]
 
-_CACHE = 2**20           # bytes of a result that are computed at a time, so that they stay in a core's cache
+_BLOCK = 2**18           # numbers of a result that are computed at a time, so that they stay in a core's cache
 _BAND = 32               # rows in a dense block of an interpolation matrix: the fastest of 16, 32, 64 and 128
 _FRAME = 4               # zeros around an image that is sampled: a cubic kernel reaches no further
 
@@ -239,7 +241,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     images = _framed(input)                                                # (C, N·F), F samples in a framed image
     places = grid.reshape(batch * math.prod(grid.shape[1:-1]), len(size))  # (N·P, n), P places in one output image
     out = np.zeros((channels, len(places)), input.dtype)
-    for some in _slices(len(places), channels):
+    for some in slices((len(places), max(8, channels)), _BLOCK // 2):   # a few numbers and those of the channels
         for index, weights, _ in _corners(places, some, batch, size, mode, padding_mode, align_corners):
             out[:, some] += images.take(index, axis=1) * math.prod(weights[1:], start=weights[0])
     return np.ascontiguousarray(out.reshape(channels, *grid.shape[:-1]).swapaxes(0, 1))
@@ -261,7 +263,7 @@ def grid_sample_backward(grad_output, input, grid, mode="bilinear", padding_mode
     places = grid.reshape(batch * math.prod(grid.shape[1:-1]), len(size))  # (N·P, n)
     grad = grad.swapaxes(0, 1).reshape(channels, len(places))              # (C, N·P)
     grad_images, grad_places = np.zeros_like(images), np.zeros_like(places)
-    for some in _slices(len(places), channels):
+    for some in slices((len(places), max(8, channels)), _BLOCK // 2):   # a few numbers and those of the channels
         dy = np.ascontiguousarray(grad[:, some])
         for index, weights, slopes in _corners(places, some, batch, size, mode, padding_mode, align_corners):
             if for_input:
@@ -490,12 +492,11 @@ def _times_bands(x, bands, after):
     """x (N, C, *before) → (N, C, *after): each axis times its matrix."""
     planes = x.reshape(math.prod(x.shape[:2]), *x.shape[2:])
     out = np.empty((len(planes), *after), x.dtype)
-    step = max(1, _CACHE // max(1, x.itemsize * max(math.prod(after), math.prod(x.shape[2:]))))
-    for start in range(0, len(planes), step):
-        part = planes[start:start + step]
+    for some in slices((len(planes), max(math.prod(after), math.prod(x.shape[2:]))), _BLOCK):
+        part = planes[some]
         for axis in reversed(range(1, part.ndim)):
             shape = (*part.shape[:axis], after[axis - 1], *part.shape[axis + 1:])
-            product = out[start:start + step] if axis == 1 else np.empty(shape, x.dtype)
+            product = out[some] if axis == 1 else np.empty(shape, x.dtype)
             _times_band(part, *bands[axis - 1], axis, product)
             part = product
     return out.reshape(*x.shape[:2], *after)
@@ -563,12 +564,6 @@ def _unframed(framed, shape):
     """(C, N·F) → (N, C, *size), without the frames."""
     framed = framed.reshape(shape[1], shape[0], *(s + 2 * _FRAME for s in shape[2:]))
     return np.ascontiguousarray(framed[:, :, *[slice(_FRAME, -_FRAME)] * (len(shape) - 2)].swapaxes(0, 1))
-
-
-def _slices(places, channels):
-    """All places, as many at a time as stay in the cache: some numbers for each, and a few more in every channel."""
-    step = min(_CACHE // 64, max(1, _CACHE // 8 // max(1, channels)))
-    return [slice(start, min(start + step, places)) for start in range(0, places, step)]
 
 
 def _corners(places, some, batch, size, mode, padding_mode, align_corners):
