@@ -10,12 +10,13 @@ matrix products too, of the flattened tiles: vec(Bᵀ d B) = (Bᵀ ⊗ Bᵀ) vec
 
 The price is rounding: the numbers in B and A are as large as 5 and 8, and the float32 error is several times that of
 the plain sum. So it is used for float32 only, and `winograd.enabled = False` turns it off.
+The gradient of the input is a correlation too: `choose.py` asks for it.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .im2col import pad_rows
+from .windows import pad_rows
 
 enabled = True
 
@@ -33,13 +34,13 @@ KERNEL = np.kron(_G, _G).astype(np.float32)                              # (36, 
 OUTPUT = np.kron(_A_T, _A_T).astype(np.float32)                          # (16, 36)
 
 
-def suits(x, w, stride, dilation, groups):
+def suits(x, out_channels, kernel, stride, dilation, groups):
     """Whether it applies, and pays: enough channels and tiles for products of some size."""
-    return (enabled and w.shape[2:] == (3, 3) and stride == (1, 1) and dilation == (1, 1) and x.dtype == np.float32
-            and min(len(w) // groups, w.shape[1]) >= 32 and len(x) * x.shape[2] * x.shape[3] >= 16 * 32)
+    return (enabled and kernel == (3, 3) and stride == (1, 1) and dilation == (1, 1) and x.dtype == np.float32
+            and min(out_channels, x.shape[1]) // groups >= 32 and len(x) * x.shape[2] * x.shape[3] >= 16 * 32)
 
 
-def correlate(x, w, bias, padding, groups):
+def forward(x, w, bias, stride, padding, dilation, groups):
     """x (N, C, H, W) ⋆ w (O, C/G, 3, 3) + bias (O,) → (N, O, H_out, W_out)."""
     batch, _, height, width = x.shape
     kernels = (KERNEL @ w.reshape(-1, 9).T).reshape(36, groups, len(w) // groups, -1)        # (36, G, O/G, C/G)
@@ -55,8 +56,8 @@ def correlate(x, w, bias, padding, groups):
     return out
 
 
-def correlate_weight(x, grad_output, padding, groups):
-    """The gradient for w, by the transposed steps: each matrix is replaced by its transpose.  → (O, C/G, 3, 3)"""
+def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
+    """The gradient of the weight, by the transposed steps: each matrix becomes its transpose.  → (O, C/G, 3, 3)"""
     channels, out_channels = x.shape[1] // groups, grad_output.shape[1] // groups
     grad_kernels = np.zeros((36, groups, out_channels, channels), x.dtype)
     for images, top, tiles in _blocks(grad_output.shape):
