@@ -19,8 +19,7 @@ from cnnlib.checks import axes_of
 from .. import functional as F
 from .. import nn
 from ..functional.random import generator
-from ..nn import weighted, weightless
-from ..nn.module import Module, Parameter
+from ..nn.module import FunctionLayer, Module, Parameter
 from ..ops.deformable import deform_conv2d
 from ..tensor.autograd import Tensor, apply, cat, maximum, minimum, replacing, stack, where
 
@@ -181,16 +180,14 @@ def _twin(module, kind, path, seen):
     _check_layer(module, path, kind)
     if issubclass(kind, _Part):
         twin = kind(type(module).__name__)
-    elif kind.__name__ in weightless.__all__:                            # attributes are named like the arguments
+    elif issubclass(kind, FunctionLayer):                                # attributes are named like the arguments
         twin = kind(**{name: vars(module)[name] for name in inspect.signature(kind).parameters if name in vars(module)})
-    elif kind.__name__ in weighted.__all__:                              # without __init__, which would draw weights
+    else:                                                                # without __init__, which would draw weights
         twin = kind.__new__(kind)
         Module.__init__(twin)
         for name, value in vars(module).items():
             if not name.startswith("_") and isinstance(value, (int, float, str, tuple, list, type(None))):
                 setattr(twin, name, value)
-    else:
-        twin = kind()
     seen[id(module)] = twin
     twin.training = module.training
     for name, tensor in module._parameters.items():
