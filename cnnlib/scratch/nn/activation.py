@@ -21,165 +21,134 @@ class _Activation(FunctionLayer):
         return ", ".join(f"{name}={value!r}" for name, value in self.options().items() if name != "inplace" or value)
 
 
-class ReLU(_Activation):
+class _InPlace(_Activation):
+    """Those whose only option is `inplace`."""
+
+    def __init__(self, inplace=False):
+        super().__init__(inplace=inplace)
+
+
+class ReLU(_InPlace):
     """max(0, x): (*)  →  (*); see `functional.relu`."""
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.relu, input, **self.options())
+    function = F.relu
 
 
-class ReLU6(_Activation):
+class ReLU6(_InPlace):
     """min(max(0, x), 6): (*)  →  (*); see `functional.relu6`."""
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.relu6, input, **self.options())
+    function = F.relu6
 
 
 class LeakyReLU(_Activation):
     """x, or negative_slope · x below 0: (*)  →  (*); see `functional.leaky_relu`."""
 
+    function = F.leaky_relu
+
     def __init__(self, negative_slope=0.01, inplace=False):
         super().__init__(negative_slope=negative_slope, inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.leaky_relu, input, **self.options())
 
 
 class ELU(_Activation):
     """x, or alpha (eˣ − 1) below 0: (*)  →  (*); see `functional.elu`."""
 
+    function = F.elu
+
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__(alpha=alpha, inplace=inplace)
 
-    def forward(self, input):
-        return apply(F.elu, input, **self.options())
 
-
-class SELU(_Activation):
+class SELU(_InPlace):
     """ELU with the two constants that keep mean 0 and variance 1: (*)  →  (*); see `functional.selu`."""
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.selu, input, **self.options())
+    function = F.selu
 
 
 class GELU(_Activation):
     """x Φ(x), Φ the normal distribution: (*)  →  (*); see `functional.gelu`."""
 
+    function = F.gelu
+
     def __init__(self, approximate="none"):
         super().__init__(approximate=approximate)
 
-    def forward(self, input):
-        return apply(F.gelu, input, **self.options())
 
-
-class SiLU(_Activation):
+class SiLU(_InPlace):
     """x σ(x): (*)  →  (*); see `functional.silu`."""
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.silu, input, **self.options())
+    function = F.silu
 
 
-class Mish(_Activation):
+class Mish(_InPlace):
     """x tanh(ln(1 + eˣ)): (*)  →  (*); see `functional.mish`."""
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.mish, input, **self.options())
+    function = F.mish
 
 
 class Softplus(_Activation):
     """ln(1 + e^(beta x)) / beta: (*)  →  (*); see `functional.softplus`."""
 
+    function = F.softplus
+
     def __init__(self, beta=1.0, threshold=20.0):
         super().__init__(beta=beta, threshold=threshold)
-
-    def forward(self, input):
-        return apply(F.softplus, input, **self.options())
 
 
 class Sigmoid(_Activation):
     """1 / (1 + e⁻ˣ): (*)  →  (*); see `functional.sigmoid`."""
 
-    def forward(self, input):
-        return apply(F.sigmoid, input)
+    function = F.sigmoid
 
 
 class Tanh(_Activation):
     """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ): (*)  →  (*); see `functional.tanh`."""
 
-    def forward(self, input):
-        return apply(F.tanh, input)
+    function = F.tanh
 
 
 class LogSigmoid(_Activation):
     """ln σ(x): (*)  →  (*); see `functional.logsigmoid`."""
 
-    def forward(self, input):
-        return apply(F.logsigmoid, input)
+    function = F.logsigmoid
 
 
-class Hardswish(_Activation):
+class Hardswish(_InPlace):
     """x min(max(0, x + 3), 6) / 6: (*)  →  (*); see `functional.hardswish`."""
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.hardswish, input, **self.options())
+    function = F.hardswish
 
 
-class Hardsigmoid(_Activation):
+class Hardsigmoid(_InPlace):
     """min(max(0, x + 3), 6) / 6: (*)  →  (*); see `functional.hardsigmoid`."""
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.hardsigmoid, input, **self.options())
+    function = F.hardsigmoid
 
 
 class Hardtanh(_Activation):
     """min(max(min_val, x), max_val): (*)  →  (*); see `functional.hardtanh`."""
 
+    function = F.hardtanh
+
     def __init__(self, min_val=-1.0, max_val=1.0, inplace=False):
         super().__init__(min_val=min_val, max_val=max_val, inplace=inplace)
-
-    def forward(self, input):
-        return apply(F.hardtanh, input, **self.options())
 
 
 class Softmax(FunctionLayer):
     """eˣ divided by its sum along dim: (*)  →  (*); see `functional.softmax`."""
 
+    function = F.softmax
+
     def __init__(self, dim=None):
         super().__init__(dim=dim)
-
-    def forward(self, input):
-        return apply(F.softmax, input, **self.options())
 
 
 class LogSoftmax(FunctionLayer):
     """x − ln Σ eˣ along dim: (*)  →  (*); see `functional.log_softmax`."""
 
+    function = F.log_softmax
+
     def __init__(self, dim=None):
         super().__init__(dim=dim)
-
-    def forward(self, input):
-        return apply(F.log_softmax, input, **self.options())
 
 
 class PReLU(Module):

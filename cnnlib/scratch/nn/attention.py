@@ -20,7 +20,7 @@ class MultiheadAttention(Module):
 
     softmax(q kᵀ / √(E/h) + mask) v in each of h heads, with q = query · Wqᵀ + bq and so on; then out_proj
     query: (L, N, E), key: (S, N, kdim), value: (S, N, vdim), with batch_first (N, L, E) …, or all without N
-    → out: shape of query; weights: (N, L, S), the mean over heads, or (N, h, L, S), or None unless need_weights
+    → out: shape of query; attention_weights: (N, L, S), the mean over heads, or (N, h, L, S); None unless need_weights
     Masks hold True for what must not be seen, or numbers to add.
     key_padding_mask: (N, S), attn_mask: (L, S) or (N·h, L, S)
     Raises TypeError or ValueError naming the argument.  Source: `torch.nn.MultiheadAttention`.

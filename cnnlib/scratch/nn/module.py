@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..tensor.autograd import Tensor
+from ..tensor.autograd import Tensor, apply
 
 __all__ = ["Module", "Parameter"]
 
@@ -254,7 +254,12 @@ class Module:
 
 
 class FunctionLayer(Module):
-    """A layer that holds nothing but options: its attributes, and what `options()` returns for the function."""
+    """A layer that is a function with options, which are its attributes: a subclass says `function = F.relu`.
+
+    One that is more than apply(function, input, **options) says its `forward`, too.  Raises what the function raises.
+    """
+
+    function = None
 
     def __init__(self, **options):
         super().__init__()
@@ -265,6 +270,9 @@ class FunctionLayer(Module):
     def options(self):
         """The options as keyword arguments."""
         return {name: getattr(self, name) for name in self._names}
+
+    def forward(self, input):
+        return apply(type(self).function, input, **self.options())       # self.function would be a method
 
     def extra_repr(self):
         return ", ".join(f"{name}={value!r}" for name, value in self.options().items())

@@ -206,11 +206,10 @@ class RMSNorm(Module):
 class LocalResponseNorm(FunctionLayer):
     """Divide by the power of neighbouring channels: (N, C, *)  →  the same; see `functional.local_response_norm`."""
 
+    function = F.local_response_norm
+
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
         super().__init__(size=size, alpha=alpha, beta=beta, k=k)
-
-    def forward(self, input):
-        return apply(F.local_response_norm, input, **self.options())
 
     def extra_repr(self):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

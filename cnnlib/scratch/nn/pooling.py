@@ -3,7 +3,6 @@
 from cnnlib.checks import per_axis
 
 from .. import functional as F
-from ..tensor.autograd import apply
 from .module import FunctionLayer
 
 __all__ = [
@@ -26,22 +25,19 @@ class _MaxPool(FunctionLayer):
 class MaxPool1d(_MaxPool):
     """The largest value of each window: (N, C, L)  →  (N, C, L_out), or both without N; see `functional.max_pool1d`."""
 
-    def forward(self, input):
-        return apply(F.max_pool1d, input, **self.options())
+    function = F.max_pool1d
 
 
 class MaxPool2d(_MaxPool):
     """The largest value of each window: (N, C, H, W)  →  (N, C, H_out, W_out); see `functional.max_pool2d`."""
 
-    def forward(self, input):
-        return apply(F.max_pool2d, input, **self.options())
+    function = F.max_pool2d
 
 
 class MaxPool3d(_MaxPool):
     """The largest value of each window: (N, C, D, H, W)  →  (N, C, D_out, …); see `functional.max_pool3d`."""
 
-    def forward(self, input):
-        return apply(F.max_pool3d, input, **self.options())
+    function = F.max_pool3d
 
 
 class _AvgPool(FunctionLayer):
@@ -54,6 +50,8 @@ class _AvgPool(FunctionLayer):
 class AvgPool1d(_AvgPool):
     """The mean of each window: (N, C, L)  →  (N, C, L_out), or both without N; see `functional.avg_pool1d`."""
 
+    function = F.avg_pool1d
+
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         kernel_size = per_axis("AvgPool1d", "kernel_size", kernel_size, 1, minimum=1)
         stride = kernel_size if stride is None else per_axis("AvgPool1d", "stride", stride, 1, minimum=1)
@@ -61,72 +59,61 @@ class AvgPool1d(_AvgPool):
         super().__init__(kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
                          count_include_pad=count_include_pad)
 
-    def forward(self, input):
-        return apply(F.avg_pool1d, input, **self.options())
-
 
 class AvgPool2d(_AvgPool):
     """The mean of each window: (N, C, H, W)  →  (N, C, H_out, W_out); see `functional.avg_pool2d`."""
+
+    function = F.avg_pool2d
 
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                  divisor_override=None):
         super().__init__(kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
                          ceil_mode=ceil_mode, count_include_pad=count_include_pad, divisor_override=divisor_override)
-
-    def forward(self, input):
-        return apply(F.avg_pool2d, input, **self.options())
 
 
 class AvgPool3d(_AvgPool):
     """The mean of each window: (N, C, D, H, W)  →  (N, C, D_out, …); see `functional.avg_pool3d`."""
 
+    function = F.avg_pool3d
+
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                  divisor_override=None):
         super().__init__(kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
                          ceil_mode=ceil_mode, count_include_pad=count_include_pad, divisor_override=divisor_override)
 
-    def forward(self, input):
-        return apply(F.avg_pool3d, input, **self.options())
-
 
 class LPPool2d(FunctionLayer):
     """The p-norm of each window: (N, C, H, W)  →  (N, C, H_out, W_out); see `functional.lp_pool2d`."""
 
+    function = F.lp_pool2d
+
     def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
         super().__init__(norm_type=norm_type, kernel_size=kernel_size, stride=stride, ceil_mode=ceil_mode)
 
-    def forward(self, input):
-        return apply(F.lp_pool2d, input, **self.options())
+
+class _AdaptiveAvgPool(FunctionLayer):
+    """The option of adaptive average pooling."""
+
+    def __init__(self, output_size):
+        super().__init__(output_size=output_size)
 
 
-class AdaptiveAvgPool1d(FunctionLayer):
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """Means of output_size stretches: (N, C, L)  →  (N, C, output_size); see `functional.adaptive_avg_pool1d`."""
 
-    def __init__(self, output_size):
-        super().__init__(output_size=output_size)
-
-    def forward(self, input):
-        return apply(F.adaptive_avg_pool1d, input, **self.options())
+    function = F.adaptive_avg_pool1d
 
 
-class AdaptiveAvgPool2d(FunctionLayer):
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """Means of a grid of regions: (N, C, H, W)  →  (N, C, *output_size); see `functional.adaptive_avg_pool2d`."""
 
-    def __init__(self, output_size):
-        super().__init__(output_size=output_size)
-
-    def forward(self, input):
-        return apply(F.adaptive_avg_pool2d, input, **self.options())
+    function = F.adaptive_avg_pool2d
 
 
-class AdaptiveAvgPool3d(FunctionLayer):
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """Means of a grid of regions: (N, C, D, H, W)  →  (N, C, *output_size); see `functional.adaptive_avg_pool3d`."""
 
-    def __init__(self, output_size):
-        super().__init__(output_size=output_size)
-
-    def forward(self, input):
-        return apply(F.adaptive_avg_pool3d, input, **self.options())
+    function = F.adaptive_avg_pool3d
 
 
 class _AdaptiveMaxPool(FunctionLayer):
@@ -142,12 +129,10 @@ class _AdaptiveMaxPool(FunctionLayer):
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """Maxima of output_size stretches: (N, C, L)  →  (N, C, output_size); see `functional.adaptive_max_pool1d`."""
 
-    def forward(self, input):
-        return apply(F.adaptive_max_pool1d, input, **self.options())
+    function = F.adaptive_max_pool1d
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """Maxima of a grid of regions: (N, C, H, W)  →  (N, C, *output_size); see `functional.adaptive_max_pool2d`."""
 
-    def forward(self, input):
-        return apply(F.adaptive_max_pool2d, input, **self.options())
+    function = F.adaptive_max_pool2d

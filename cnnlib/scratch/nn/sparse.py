@@ -15,7 +15,7 @@ __all__ = ["Embedding"]
 class Embedding(Module):
     """A row of the table for each number: integers (*) from 0 to num_embeddings − 1  →  (*, embedding_dim).
 
-    The table (num_embeddings, embedding_dim) starts as normal random numbers; row padding_idx is 0 and does not learn.
+    The table (num_embeddings, embedding_dim) starts standard normal; row padding_idx is 0 and does not learn.
     Raises TypeError or ValueError naming the argument; else see `functional.embedding`.  Source: `torch.nn.Embedding`.
     """
 
