@@ -31,10 +31,10 @@ from rich.table import Table
 from cnnlib import scratch
 from cnnlib.scratch import functional as F
 from cnnlib.scratch import nn, optim
-from cnnlib.torchvision_compat import import_torchvision
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+import torchvision  # after cnnlib, which makes it importable
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1                             # the names in glibc's malloc.h
 
@@ -232,7 +232,7 @@ def lenet_steps():
 
 def resnet_steps():
     torch.manual_seed(0)
-    theirs = import_torchvision().models.resnet18()
+    theirs = torchvision.models.resnet18()
     ours = scratch.from_torch(theirs)
     x = np.random.default_rng(0).normal(size=(8, 3, 32, 32)).astype(np.float32)
     grad = np.random.default_rng(1).normal(size=(8, 1000)).astype(np.float32)

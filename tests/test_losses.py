@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 
 from cnnlib.losses import (
@@ -22,9 +23,7 @@ from cnnlib.losses import (
     tversky_loss,
 )
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 
-torchvision = import_torchvision()
 REDUCTIONS = ["none", "mean", "sum"]
 REGION = [dice_loss, iou_loss, tversky_loss]
 x35, t35 = torch.zeros(3, 5), torch.zeros(3, dtype=torch.long)

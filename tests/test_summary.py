@@ -8,14 +8,12 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision import models
 
 from cnnlib import architectures
 from cnnlib.blocks import spectral_norm
 from cnnlib.summary import Summary, effective_receptive_field, summary
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
-
-models = import_torchvision().models
 
 BAD = [
     (summary, (5, (3, 8, 8)), {}, "summary: net must be a torch.nn.Module, got int"),
