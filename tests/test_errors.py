@@ -146,6 +146,8 @@ WITHOUT = {
     figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
     nn.Identity, nn.Module, lenet.LeNet,
+    # the formula of a norm, with which the fast one is compared
+    functional.normalization.standardize_textbook, functional.normalization.standardize_backward_textbook,
 }
 
 
