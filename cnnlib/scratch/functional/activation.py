@@ -137,7 +137,8 @@ def hardswish_backward(grad_output, input, inplace=False):
         d += c                                                           # 2x; −3 below, 3 above
         d += 3                                                           # 2x + 3; 0 below, 6 above
         d *= 1 / 6
-        d *= dy                                                          # dy · (2x + 3) / 6; 0 below, dy above
+        _where(x > -3, dy, out=c)                                        # 0 · ∞ is NaN
+        d *= c                                                           # dy · (2x + 3) / 6; 0 below, dy above
     return (dx,)
 
 

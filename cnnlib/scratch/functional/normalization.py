@@ -431,7 +431,7 @@ def normalize_backward(grad_output, input, p=2.0, dim=1, eps=1e-12, out=None):
         norm = _norm(input, p, dim)
         length = np.maximum(norm, eps)
         dlength = -np.sum(grad_output * input, axis=dim, keepdims=True) / length**2
-        return (grad_output / length + _norm_backward(dlength * (norm >= eps), input, norm, p, dim),)
+        return (grad_output / length + _norm_backward(np.where(norm >= eps, dlength, 0), input, norm, p, dim),)
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
@@ -441,13 +441,13 @@ def _standardize(x, weight, bias, eps):
 
     x: (R, m, l)   weight, bias: (R, 1, 1), (R, m, 1) or None  →  out (R, m, l), mean (R, 1, 1), var (R, 1, 1)
     """
-    count = x[0].size
+    count, ones = x[0].size, np.ones(x.shape[-1], x.dtype)
     out = np.empty_like(x)                                               # with the strides of x
     mean, var = np.empty((2, len(x), 1, 1), x.dtype)
     with np.errstate(all="ignore"):                                      # eps < 0: the root of a negative number is NaN
         _set_buffer(x.shape[-1])
         for rows in slices(x.shape, BLOCK):
-            mean[rows, 0, 0] = np.einsum("rml->r", x[rows]) / count      # twice as fast as sum
+            mean[rows, 0, 0] = (x[rows] @ ones).sum(axis=1) / count      # BLAS adds in many parts, einsum in one
             d = np.subtract(x[rows], mean[rows], out=out[rows])          # x − μ
             var[rows, 0, 0] = _sum_of_squares(d) / count
             scale = 1 / np.sqrt(var[rows] + eps)                         # 1/s, (r, 1, 1)

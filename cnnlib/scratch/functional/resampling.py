@@ -173,7 +173,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
             input = np.take(input, rows[axis - 2][0][:, 0], axis)
         return input
     bands = [_band(index, weight, before) for (index, weight), before in zip(rows, input.shape[2:], strict=True)]
-    return _times_bands(input, bands, [len(index) for index, _ in rows])
+    out = _times_bands(input, bands, [len(index) for index, _ in rows])
+    return out if np.isfinite(out).all() else _times_rows(input, rows, antialias)
 
 
 def interpolate_backward(grad_output, input, size=None, scale_factor=None, mode="nearest", align_corners=None,
@@ -186,7 +187,8 @@ def interpolate_backward(grad_output, input, size=None, scale_factor=None, mode=
     grad_output = check_grad_output(name, grad_output, shape, input.dtype)
     bands = [_band(index, weight, before, transpose=True)
              for (index, weight), before in zip(rows, input.shape[2:], strict=True)]
-    return (_times_bands(grad_output, bands, input.shape[2:]),)
+    grad = _times_bands(grad_output, bands, input.shape[2:])
+    return (grad if np.isfinite(grad).all() else _times_rows(grad_output, rows, antialias, input.shape[2:]),)
 
 
 def affine_grid(theta, size, align_corners=None):
@@ -486,6 +488,29 @@ def _band(index, weight, before, transpose=False):
     blocks = np.zeros((len(first), _BAND, widest), weight.dtype)
     np.add.at(blocks.reshape(-1), rows * widest + columns - first[b], weight.ravel())        # at an edge several meet
     return first, blocks
+
+
+def _times_rows(x, rows, antialias, before=None):
+    """out = M @ x along each axis as the definition reads; with the sizes before, Mᵀ @ x.
+
+    In a product of matrices 0 · ∞ makes NaN of what no weight connects; here each number meets its own weights alone.
+    With antialias a row of 0 is filled up at its end.
+    """
+    def times(weight, x):
+        return np.where(weight == 0, 0, weight * x) if antialias else weight * x
+
+    with np.errstate(invalid="ignore"):
+        for axis, (index, weight) in enumerate(rows, 2):
+            x = np.moveaxis(x, axis, 0)
+            weight = weight.astype(x.dtype).reshape(*weight.shape, *[1] * (x.ndim - 1))
+            if before is None:
+                out = sum(times(weight[:, k], x[index[:, k]]) for k in range(index.shape[1]))
+            else:
+                out = np.zeros((before[axis - 2], *x.shape[1:]), x.dtype)
+                for k in range(index.shape[1]):
+                    np.add.at(out, index[:, k], times(weight[:, k], x))
+            x = np.moveaxis(out, 0, axis)
+    return np.ascontiguousarray(x)
 
 
 def _times_bands(x, bands, after):
