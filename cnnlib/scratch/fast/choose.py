@@ -45,6 +45,11 @@ def backward_input(grad_output, w, size, stride, padding, dilation, groups):
     With stride 1 that is a correlation too, of grad_output with turned kernels. `depthwise` and `winograd` know no
     other way.
     """
+    if min(*padding[0], *padding[1]) < 0:                                # what was cut off gets nothing
+        grad = np.zeros((len(grad_output), w.shape[1] * groups, *size), w.dtype)
+        inner, padding = cut(grad, padding)
+        inner[...] = backward_input(grad_output, w, inner.shape[2:], stride, padding, dilation, groups)
+        return grad
     taps, padding = useful_taps(size, w.shape[2:], stride, padding, dilation)
     w = w[:, :, *taps]
     kernel, channels = w.shape[2:], w.shape[1] * groups
