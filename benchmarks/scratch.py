@@ -51,6 +51,8 @@ CONVOLUTIONS = [
     ("dilated 3×3", [(4, 64, 28, 28), (64, 64, 3, 3), (64,)], {"padding": 2, "dilation": 2}),
     ("grouped 3×3, 4 groups", [(4, 128, 28, 28), (128, 32, 3, 3), (128,)], {"padding": 1, "groups": 4}),
     ("depthwise 3×3", [(8, 96, 28, 28), (96, 1, 3, 3), (96,)], {"padding": 1, "groups": 96}),
+    ("depthwise 3×3, stride 2", [(8, 96, 28, 28), (96, 1, 3, 3), (96,)], {"stride": 2, "padding": 1, "groups": 96}),
+    ("depthwise 7×7, 56²", [(4, 96, 56, 56), (96, 1, 7, 7), (96,)], {"padding": 3, "groups": 96}),
 ]
 # what, function, shapes, arguments that are no arrays (after the input), options
 OTHERS = [

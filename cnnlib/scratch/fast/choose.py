@@ -1,6 +1,6 @@
 """Which fast form computes a correlation of images, and which its gradients: the choice, measured.
 
-Padding may be negative here, where something is cut off; the forms are given none of that.
+Padding may be negative here, where something is cut off; the forms are given no negative padding.
 """
 
 import numpy as np
@@ -21,22 +21,23 @@ def forward(x, w, bias, stride, padding, dilation, groups):
     w = w[:, :, *taps]
     x, padding = cut(x, padding)
     form = _form(x, len(w), w.shape[2:], stride, padding, dilation, groups)
+    if form is not winograd:                                             # which copies them itself
+        w = np.ascontiguousarray(w)                                      # if turned: BLAS takes no negative strides
     return form.forward(x, w, bias, stride, padding, dilation, groups)
 
 
 def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
     """The gradient of the weight.  → (O, C/G, kH, kW)"""
     taps, padding = useful_taps(x.shape[2:], kernel, stride, padding, dilation)
-    grad = np.zeros((grad_output.shape[1], x.shape[1] // groups, *kernel), x.dtype)
-    useful = grad[:, :, *taps]
+    useful = tuple(tap.stop - tap.start for tap in taps)
     x, padding = cut(x, padding)
-    kernel = useful.shape[2:]
-    form = _form(x, len(grad), kernel, stride, padding, dilation, groups)
-    part = form.backward_weight(grad_output, x, kernel, stride, padding, dilation, groups)
-    if part.shape == grad.shape:
-        return part
-    useful[...] = part                                                   # the other taps saw nothing but padding
-    return grad
+    form = _form(x, grad_output.shape[1], useful, stride, padding, dilation, groups)
+    grad = form.backward_weight(grad_output, x, useful, stride, padding, dilation, groups)
+    if useful == tuple(kernel):
+        return grad
+    whole = np.zeros((*grad.shape[:2], *kernel), grad.dtype)             # the other taps saw nothing but padding
+    whole[:, :, *taps] = grad
+    return whole
 
 
 def backward_input(grad_output, w, size, stride, padding, dilation, groups):
@@ -45,6 +46,11 @@ def backward_input(grad_output, w, size, stride, padding, dilation, groups):
     With stride 1 that is a correlation too, of grad_output with turned kernels. `depthwise` and `winograd` know no
     other way.
     """
+    if min(*padding[0], *padding[1]) < 0:                                # what was cut off gets nothing
+        grad = np.zeros((len(grad_output), w.shape[1] * groups, *size), w.dtype)
+        inner, padding = cut(grad, padding)
+        inner[...] = backward_input(grad_output, w, inner.shape[2:], stride, padding, dilation, groups)
+        return grad
     taps, padding = useful_taps(size, w.shape[2:], stride, padding, dilation)
     w = w[:, :, *taps]
     kernel, channels = w.shape[2:], w.shape[1] * groups

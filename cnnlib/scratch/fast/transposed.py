@@ -9,7 +9,7 @@ def turn(grad_output, w, size, padding, dilation, groups):
     → grad_output, turned kernels (C, O/G, kH, kW), the padding that makes the result as large as size
     """
     kernels = w.reshape(groups, -1, *w.shape[1:])[..., ::-1, ::-1].swapaxes(1, 2)            # (G, C/G, O/G, kH, kW)
-    kernels = np.ascontiguousarray(kernels).reshape(-1, len(w) // groups, *w.shape[2:])
+    kernels = kernels.reshape(-1, len(w) // groups, *w.shape[2:])
     around = tuple((d * (k - 1) - before, n - have + before) for n, have, k, d, (before, _) in
                    zip(size, grad_output.shape[2:], w.shape[2:], dilation, padding, strict=True))
     return grad_output, kernels, around
