@@ -9,9 +9,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ..checks import check_float, check_grad_output, is_int, per_axis
+from .fast.windows import all_windows
 
 __all__ = ["Quantized", "dequantize", "fake_quantize", "fake_quantize_backward", "integer_conv2d", "integer_linear",
            "quantization_scale", "quantize", "quantized_conv2d", "quantized_linear"]
@@ -136,7 +136,7 @@ def integer_conv2d(x, x_zero_point, weight, weight_zero_point=0, stride=1, paddi
     span = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     if any(size < s for size, s in zip(x.shape[2:], span, strict=True)):
         raise ValueError(f"{name}: the kernel covers {tuple(span)} pixels, the padded input has {x.shape[2:]}")
-    windows = sliding_window_view(x, span, axis=(2, 3))[:, :, ::stride[0], ::stride[1], ::dilation[0], ::dilation[1]]
+    windows = all_windows(x, kernel, stride, dilation)
     n, _, height, width, *_ = windows.shape
     columns = windows.reshape(n, groups, channels, height, width, *kernel).transpose(0, 1, 3, 4, 2, 5, 6)
     columns = columns.reshape(n, groups, height * width, -1)             # (N, G, H_out·W_out, C/G·kH·kW)

@@ -11,7 +11,7 @@ from .windows import cut, useful_taps
 
 FEW_KERNELS = 32                                                         # per group; more pay for `im2col.py`'s copies
 FEW_CHANNELS = 12                                                        # per group; more pay for turned kernels
-MOST_WINDOWS = 1.5
+MOST_WINDOWS = 1.5                                                       # for each of the output, to turn the kernels
 
 
 def forward(x, w, bias, stride, padding, dilation, groups):
@@ -62,7 +62,7 @@ def backward_input(grad_output, w, size, stride, padding, dilation, groups):
         grad = backward_input(grad_output, kernels, inner, (1, 1), ((0, 0), (0, 0)), (1, 1), groups)
         return depth_to_space(grad, stride, padding, size)
     few = groups == 1 and channels <= FEW_CHANNELS and dilation == (1, 1)
-    windows = np.prod(size) / np.prod(grad_output.shape[2:])             # of the correlation, for each of the output
+    windows = np.prod(size) / np.prod(grad_output.shape[2:])
     if is_depthwise or (stride == (1, 1) and windows <= MOST_WINDOWS and not few):
         grad_output, w, around = turn(grad_output, w, size, padding, dilation, groups)
         return forward(grad_output, w, None, (1, 1), around, dilation, groups)

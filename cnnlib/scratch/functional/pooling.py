@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from cnnlib.checks import add_batch, check_float, check_grad_output, is_int, per_axis
 
 from ..fast.chunks import slices
+from ..fast.windows import output_size
 from .random import as_generator
 
 __all__ = [
@@ -434,8 +435,7 @@ def _check(name, n, input, kernel_size, stride, padding, dilation=1, ceil_mode=F
         if p and d > size:                                               # torch's index then lies outside of the input
             raise ValueError(f"{name}: with padding {padding}, dilation must be at most the input's size "
                              f"{input.shape[-n:]}, got {dilation}: else a window would hold padding alone")
-        room = size + 2 * p - d * (k - 1) - 1                            # that the first window leaves behind it
-        out = (-(-room // s) if ceil_mode else room // s) + 1
+        out, = output_size((size,), (k,), (s,), ((p, p + (s - 1 if ceil_mode else 0)),), (d,))
         if ceil_mode and (out - 1) * s >= size + p:                      # the last window would begin in the padding
             out -= 1
         if out < 1:

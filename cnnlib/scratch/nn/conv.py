@@ -7,6 +7,7 @@ import numpy as np
 from cnnlib.checks import check_choice, per_axis
 
 from .. import functional as F
+from ..fast.windows import input_size
 from ..tensor.autograd import apply
 from .initialization import uniform_
 from .module import Module, Parameter
@@ -135,8 +136,8 @@ class _ConvTranspose(_Conv):
         """How much output_size is more than the smallest size: a stride s leaves s − 1 sizes to choose from."""
         n = len(self.kernel_size)
         size = tuple(output_size)[-n:]
-        smallest = [(length - 1) * s - 2 * p + d * (k - 1) + 1 for length, s, p, d, k in zip(
-            input.shape[-n:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)]
+        padding = [(p, p) for p in self.padding]
+        smallest = input_size(input.shape[-n:], self.kernel_size, self.stride, padding, self.dilation)
         largest = [least + s - 1 for least, s in zip(smallest, self.stride, strict=True)]
         if len(output_size) not in (n, input.ndim) or not all(
                 least <= wanted <= most for least, wanted, most in zip(smallest, size, largest, strict=True)):

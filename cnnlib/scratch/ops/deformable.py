@@ -9,6 +9,8 @@ import numpy as np
 
 from cnnlib.checks import check_float, check_grad_output, per_axis
 
+from ..fast.windows import output_size
+
 __all__ = ["deform_conv2d", "deform_conv2d_backward"]
 
 
@@ -131,8 +133,7 @@ def _check(name, input, offset, weight, bias, stride, padding, dilation, mask):
                          f"{weight.shape}")
     if bias is not None and bias.shape != (len(weight),):
         raise ValueError(f"{name}: bias must have shape ({len(weight)},), got {bias.shape}")
-    size = [(n + 2 * p - d * (k - 1) - 1) // s + 1
-            for n, p, d, k, s in zip(input.shape[2:], padding, dilation, kernel, stride, strict=True)]
+    size = output_size(input.shape[2:], kernel, stride, [(p, p) for p in padding], dilation)
     if min(size) < 1:
         raise ValueError(f"{name}: kernel {kernel} with dilation {dilation} is larger than the input "
                          f"{input.shape[2:]} with padding {padding}")
