@@ -58,6 +58,8 @@ test-nbgrader: _build/nbgrader/.installed
 	$(BIN)/python -m pytest tests/grading/test_nbgrader.py -rs
 
 # Two notebooks at a time on two cores: one thread each, or they fight for the cores. The built pages are tested too.
+# loadscope: a file goes to one core as a whole, since the cells of a notebook need their kernel and the pages their
+# browser. The files with most tests come first, so that a long one (test_operations.py) keeps nobody waiting at the end.
 test: book tools _build/nbgrader/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax -rs
 

@@ -31,10 +31,10 @@ from rich.table import Table
 from cnnlib import scratch
 from cnnlib.scratch import functional as F
 from cnnlib.scratch import nn, optim
-from cnnlib.torchvision_compat import import_torchvision
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+import torchvision  # after cnnlib, which makes it importable
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1                             # the names in glibc's malloc.h
 
@@ -51,6 +51,8 @@ CONVOLUTIONS = [
     ("dilated 3×3", [(4, 64, 28, 28), (64, 64, 3, 3), (64,)], {"padding": 2, "dilation": 2}),
     ("grouped 3×3, 4 groups", [(4, 128, 28, 28), (128, 32, 3, 3), (128,)], {"padding": 1, "groups": 4}),
     ("depthwise 3×3", [(8, 96, 28, 28), (96, 1, 3, 3), (96,)], {"padding": 1, "groups": 96}),
+    ("depthwise 3×3, stride 2", [(8, 96, 28, 28), (96, 1, 3, 3), (96,)], {"stride": 2, "padding": 1, "groups": 96}),
+    ("depthwise 7×7, 56²", [(4, 96, 56, 56), (96, 1, 7, 7), (96,)], {"padding": 3, "groups": 96}),
 ]
 # what, function, shapes, arguments that are no arrays (after the input), options
 OTHERS = [
@@ -58,12 +60,18 @@ OTHERS = [
     ("max pool 3×3, stride 2", "max_pool2d", [(16, 64, 56, 56)], {"kernel_size": 3, "stride": 2, "padding": 1}),
     ("average pool 2×2", "avg_pool2d", [(16, 64, 28, 28)], {"kernel_size": 2}),
     ("global average pool", "adaptive_avg_pool2d", [(16, 512, 7, 7)], {"output_size": 1}),
+    ("adaptive pool 28² → 3²", "adaptive_avg_pool2d", [(16, 64, 28, 28)], {"output_size": 3}),
     ("batch norm", "batch_norm", [(16, 64, 28, 28), (64,), (64,), (64,), (64,)], {"training": True}),
     ("layer norm", "layer_norm", [(64, 196, 192), [192], (192,), (192,)], {}),
+    ("layer norm, rows of 96", "layer_norm", [(32, 196, 96), [96], (96,), (96,)], {}),
+    ("layer norm, rows of 768", "layer_norm", [(32, 49, 768), [768], (768,), (768,)], {}),
     ("group norm", "group_norm", [(16, 64, 28, 28), 32, (64,), (64,)], {}),
+    ("group norm, 7²", "group_norm", [(16, 256, 7, 7), 32, (256,), (256,)], {}),
+    ("group norm, 4²", "group_norm", [(32, 512, 4, 4), 32, (512,), (512,)], {}),
     ("instance norm", "instance_norm", [(8, 64, 32, 32)], {}),
     ("relu", "relu", [(16, 64, 28, 28)], {}),
     ("leaky relu", "leaky_relu", [(16, 64, 28, 28)], {}),
+    ("hardswish", "hardswish", [(16, 64, 28, 28)], {}),
     ("sigmoid", "sigmoid", [(16, 64, 28, 28)], {}),
     ("silu", "silu", [(16, 64, 28, 28)], {}),
     ("gelu", "gelu", [(16, 64, 28, 28)], {}),
@@ -226,7 +234,7 @@ def lenet_steps():
 
 def resnet_steps():
     torch.manual_seed(0)
-    theirs = import_torchvision().models.resnet18()
+    theirs = torchvision.models.resnet18()
     ours = scratch.from_torch(theirs)
     x = np.random.default_rng(0).normal(size=(8, 3, 32, 32)).astype(np.float32)
     grad = np.random.default_rng(1).normal(size=(8, 1000)).astype(np.float32)

@@ -218,6 +218,7 @@ def pair(name, argument, value, least=1):
 Int = kind(int, check_int)
 Positive = kind(int, check_int, 1)
 NonNegative = kind(int, check_int, 0)
+Seed = kind(int, check_int, 0, 2**32 - 1)                                # what NumPy takes
 Odd = kind(int, check_odd)
 Ints = kind(tuple, check_sequence)                                       # ints of at least 1, and at least one of them
 Number = kind(float, check_number)

@@ -227,9 +227,9 @@ def _from_torchvision(name, root):
     """
     if not isinstance(root, (str, Path)):
         raise TypeError(f"{name}: root must be a folder's path, got {root!r}")
-    from .torchvision_compat import import_torchvision
+    import torchvision
 
-    dataset = getattr(import_torchvision().datasets, name)
+    dataset = getattr(torchvision.datasets, name)
     parts = []
     for train in (True, False):
         try:

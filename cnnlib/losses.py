@@ -7,6 +7,8 @@ The target is given: no gradient goes to it. reduction: "mean", "sum" or "none" 
 The NumPy twins, with their gradients derived by hand, stand in `cnnlib.scratch.ops.losses`.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -94,7 +96,7 @@ def dice_loss(input: Floats, target, *, smooth: NonNegativeScalar = 1.0, reducti
     Raises ValueError or TypeError naming the argument.
     """
     both, p, t = _overlap("dice_loss", input, target)
-    return _reduce("dice_loss", 1 - _ratio(2 * both + smooth, p + t + smooth), reduction)
+    return _reduce("dice_loss", 1 - _ratio(2 * both + smooth, p + t + smooth), reduction).to(input.dtype)
 
 
 @checked
@@ -107,7 +109,7 @@ def iou_loss(input: Floats, target, *, smooth: NonNegativeScalar = 1.0, reductio
     image alike: J = D / (2 − D). Raises ValueError or TypeError naming the argument.
     """
     both, p, t = _overlap("iou_loss", input, target)
-    return _reduce("iou_loss", 1 - _ratio(both + smooth, p + t - both + smooth), reduction)
+    return _reduce("iou_loss", 1 - _ratio(both + smooth, p + t - both + smooth), reduction).to(input.dtype)
 
 
 @checked
@@ -126,7 +128,7 @@ def tversky_loss(input: Floats, target, *, alpha: Scalar = 0.5, beta: Scalar = 0
         raise ValueError(f"tversky_loss: alpha and beta must be at least 0, got {alpha} and {beta}")
     both, p, t = _overlap("tversky_loss", input, target)
     overlap = _ratio(both + smooth, both + alpha * (p - both) + beta * (t - both) + smooth)
-    return _reduce("tversky_loss", 1 - overlap, reduction)
+    return _reduce("tversky_loss", 1 - overlap, reduction).to(input.dtype)
 
 
 # ---- boxes -----------------------------------------------------------------------------------------------------------
@@ -196,8 +198,8 @@ def distillation_loss(student_logits: Floats, teacher_logits: Floats, temperatur
         raise ValueError(f"{name}: target must be a tensor (N,) of classes or −100, got {describe(target)}")
     _check_classes(name, target[target != -100], log_p.shape[1], "or −100")
     labelled = (target != -100).sum().clamp_min(1)
-    hard = F.cross_entropy(student_logits, target.long(), reduction="sum") / labelled
-    return soft_weight * soft + (1 - soft_weight) * hard
+    hard = F.cross_entropy(_wide(student_logits), target.long(), reduction="sum") / labelled
+    return (soft_weight * soft + (1 - soft_weight) * hard).to(student_logits.dtype)
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
@@ -213,8 +215,8 @@ def gram_matrix(features: Floats):
     """
     if features.ndim != 4 or 0 in features.shape[1:]:
         raise ValueError(f"gram_matrix: features must be (N, C, H, W), none of them 0, got {tuple(features.shape)}")
-    f = features.flatten(2)                                              # (N, C, H·W)
-    return f @ f.transpose(1, 2) / f[0].numel()
+    f = features.flatten(2) / math.sqrt(features[0].numel())             # (N, C, H·W); the sum itself overflows float16
+    return f @ f.transpose(1, 2)
 
 
 @checked
@@ -292,16 +294,24 @@ def style_loss(net: Net, input: Floats, target: Floats, layers):
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 def _overlap(name, input, target):
-    """Σ p·t, Σ p, Σ t over the pixels: each (N,), for classes (N, C)."""
+    """Σ p·t, Σ p, Σ t over the pixels, at least in float32: each (N,), for classes (N, C).
+
+    float16 ends at 65,504, which is fewer than the pixels of an image of 256 × 256.
+    """
     target, binary = _check_target(name, input, target)
     if input.numel() == 0:
         raise ValueError(f"{name}: input must hold at least one pixel, got shape {tuple(input.shape)}")
     if binary:
-        p, t = (x.reshape(len(x), -1) for x in (torch.sigmoid(input), target))               # (N, M)
+        p, t = (x.reshape(len(x), -1) for x in (torch.sigmoid(_wide(input)), _wide(target)))  # (N, M)
     else:
-        p = torch.softmax(input, 1).reshape(*input.shape[:2], -1)                            # (N, C, M)
+        p = torch.softmax(_wide(input), 1).reshape(*input.shape[:2], -1)                     # (N, C, M)
         t = F.one_hot(target.reshape(len(p), -1), p.shape[1]).transpose(1, 2).to(p.dtype)
     return (p * t).sum(-1), p.sum(-1), t.sum(-1)
+
+
+def _wide(x):
+    """x in a dtype in which many numbers can be added: float32 for half precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _ratio(numerator, denominator):

@@ -4,7 +4,7 @@ import torch
 import torch.fx
 from torch import nn
 
-from .checks import called, check_number, check_type, kind
+from .checks import called, check_number, check_type, kind, require
 
 
 def check_maker(name, /, **makers):
@@ -92,6 +92,27 @@ def check_shape(name, x, *axes, floats=True):
         raise ValueError(f"{called(name)}: input must be {wanted}, got shape {shape}")
     if floats:
         check_floats(name, "floats", input=x)
+
+
+# ---- networks --------------------------------------------------------------------------------------------------------
+
+def move(name, net, device):
+    """Move the network, if it is told where; → the device of its first parameter."""
+    try:
+        if device is not None:
+            net.to(device)
+    except (RuntimeError, AssertionError, TypeError) as error:               # each is what torch raises for some device
+        raise ValueError(f"{name}: device {device!r} cannot be used: {error}") from None
+    return next((p.device for p in net.parameters()), torch.device("cpu"))
+
+
+def check_dtype(name, role, net, x):
+    """Raises ValueError unless x has the dtype of the network's parameters, or is of ints for an embedding."""
+    dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), x.dtype)
+    words = any(isinstance(module, (nn.Embedding, nn.EmbeddingBag)) for module in net.modules())         # take ints
+    hint = "" if x.is_floating_point() else "; of bytes make floats, as x / 255"
+    require(name, x.dtype == dtype or (words and not x.is_floating_point()),
+            f"x must have the dtype of the {role}, {dtype}, got {x.dtype}{hint}")
 
 
 # ---- kinds, for signatures -------------------------------------------------------------------------------------------

@@ -1,41 +1,32 @@
-"""Import torchvision where its compiled operators are missing.
+"""Let `import torchvision` work where its compiled operators are missing.
 
-torchvision ships a compiled extension that must match the build of torch. Beside a CPU-only torch of another build it
-does not load, and `import torchvision` then fails with "operator torchvision::nms does not exist", although models,
-data sets and transforms need no compiled operator. Declaring the schemas of the two operators that torchvision names
-while it is imported is enough for those. Compiled operators themselves (`nms`, `deform_conv2d`, `roi_align`) stay
-unavailable: calling one raises, as it must.
+torchvision has a compiled extension that must match the build of torch. Beside another build, as a CPU-only torch, it
+does not load, and `import torchvision` fails with "operator torchvision::nms does not exist", although models, data
+sets and transforms need no compiled operator. It suffices to declare the two operators that torchvision names while it
+is imported. The compiled ones (`nms`, `deform_conv2d`, `roi_align`) stay unavailable: calling one raises, as it must.
 """
 
-import importlib
-import sys
-
 # The signatures of torchvision/csrc/ops/nms.cpp and quantized/cpu/qnms_kernel.cpp.
-_SCHEMAS = {
-    "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-}
-_library = None      # torch forgets the schemas when this object is collected
+OPERATORS = ["nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+             "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"]
 
 
-def import_torchvision():
-    """Return the module torchvision; register its missing operator schemas first where the plain import fails.
+class OperatorFinder:
+    """A finder for `sys.meta_path` that finds nothing, but sees that torchvision is about to name its operators.
 
-    Does nothing beyond the import where the compiled operators exist. Raises ImportError when torchvision is not
-    installed, and whatever torchvision raises for any other reason.
+    That happens in torchvision._meta_registrations, which torchvision imports after it has tried to load its extension:
+    only then can be known whether operators are missing. Nothing happens where they are not, or without torchvision.
     """
-    global _library
-    try:
-        return importlib.import_module("torchvision")
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-    import torch
 
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-        del sys.modules[name]                                    # what the failed import left half-done
-    _library = torch.library.Library("torchvision", "DEF")
-    for name, schema in _SCHEMAS.items():
-        if not hasattr(torch.ops.torchvision, name):
-            _library.define(schema)
-    return importlib.import_module("torchvision")
+    def __init__(self):
+        self.library = None                      # torch forgets what is declared when this object is collected
+
+    def find_spec(self, name, path=None, target=None):
+        """None: the finders behind this one go on. Raises nothing."""
+        if name == "torchvision._meta_registrations":
+            import torch
+
+            if not hasattr(torch.ops.torchvision, "nms"):
+                self.library = torch.library.Library("torchvision", "DEF")
+                for signature in OPERATORS:
+                    self.library.define(signature)

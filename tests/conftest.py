@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlib import scratch
+from cnnlib import scratch  # and with cnnlib the tests can import torchvision
 from tests.paths import ROOT
 
 torch.set_num_threads(1)

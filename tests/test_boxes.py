@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 from cnnlib.boxes import (
     box_area,
@@ -14,10 +15,7 @@ from cnnlib.boxes import (
     nms,
 )
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.random_boxes import random_boxes
-
-torchvision = import_torchvision()
 
 one, good = torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([[0, 0, 4, 6], [2, 3, 9, 9]])
 

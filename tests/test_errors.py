@@ -7,6 +7,7 @@ those tables run here. A layer may stand there itself (its `__init__`) or as an 
 import importlib
 import inspect
 import pkgutil
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from cnnlib.blocks import DepthwiseSeparable
 from cnnlib.grading import Question, check, sheet
 from cnnlib.scratch import functional, groups, lenet, nn, quantization, signal
 from cnnlib.scratch.functional import random
+from cnnlib.scratch.nn.module import FunctionLayer
 from cnnlib.scratch.tensor import autograd
 from cnnlib.summary import Summary
 from tests.paths import ROOT
@@ -54,7 +56,9 @@ BAD = [
     (groups.p4_conv2d, (np.zeros((1, 3, 4, 5, 5)), w4), {}, r"weight must be \(O, C, 4, k, k\)"),
     (groups.p4_rotate, (x4,), {}, r"must be \(N, C, 4, H, W\)"),
     (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(2)), {}, "got 3 and 2"),
-    (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(3)), {"epochs": 0}, "epochs must be positive"),
+    (lenet.train, (len, (image, image[:2]), None), {"epochs": 1}, r"data must have the same length ≥ 1, got \[5, 2\]"),
+    (lenet.train, (len, (image,), None), {"epochs": 0}, "train: epochs must be at least 1, got 0"),
+    (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(3)), {"epochs": 0}, "epochs must be at least 1"),
     (lenet.accuracy, (lenet.LeNet(), np.zeros((0, 1, 28, 28)), np.zeros(0)), {}, "got 0 and 0"),
     (lenet.LeNet(), (np.zeros((1, 3, 28, 28), np.float32),), {}, "conv2d: input has 3 channels"),
     (geometry.conv_output_size, (5, 7), {}, "covers 7 samples"),
@@ -73,7 +77,7 @@ BAD = [
     (data.fashion_mnist, (None,), {}, "root must be a folder's path"),
     (data.cifar10, (3.5,), {}, "root must be a folder's path"),
     (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(2)), {"epochs": 1}, "got 3 and 2"),
-    (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(3)), {"epochs": 0}, "epochs must be positive"),
+    (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(3)), {"epochs": 0}, "epochs must be at least 1"),
     (training.accuracy, (torch.nn.Linear(2, 2), np.zeros((0, 2)), np.zeros(0)), {}, "got 0 and 0"),
     (figures.draw_image, (None, np.zeros(5)), {}, r"image must be \(H, W\) or \(H, W, 3\), got shape \(5,\)"),
     (figures.draw_weights, (None, np.zeros(5)), {}, r"weights must be \(H, W\), got shape \(5,\)"),
@@ -138,10 +142,12 @@ def test_assert_close_names_the_index_and_both_numbers():
 
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
-    data.digits, data.DataUnavailable, modes.in_mode, figures.use_style, figures.annotate_values,
+    data.digits, data.DataUnavailable, modes.in_mode, training.History, figures.use_style, figures.annotate_values,
     figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
     nn.Identity, nn.Module, lenet.LeNet,
+    # the formula of a norm, with which the fast one is compared
+    functional.normalization.standardize_textbook, functional.normalization.standardize_backward_textbook,
 }
 
 
@@ -158,9 +164,9 @@ def public_functions():
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
             "cnnlib.torchvision_compat", "cnnlib.checks", "cnnlib.summary.costs", "cnnlib.summary.receptive_field",
-            "cnnlib.tensors", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
-                                                                          "winograd")),
-            "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses
+            "cnnlib.tensors", *(f"{part}.{module.name}"
+                                for part in ("cnnlib.scratch.fast", "cnnlib.scratch.from_torch")
+                                for module in pkgutil.iter_modules(sys.modules[part].__path__)),
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse
             *(f"cnnlib.grading.{name}" for name in ("batch", "gradescope", "inside", "marking", "reports", "sandbox",
                                                     "submission", "workers"))}
@@ -178,7 +184,9 @@ def test_every_public_function_is_here():
     missing = [f"{module}.{name}" for module, name, value in public_functions()
                if id(value) not in tested and module not in INTERNAL
                # the tests of the engine give every backward a gradient of a wrong shape
-               and not (module.startswith("cnnlib.scratch") and name.endswith("_backward"))]
+               and not (module.startswith("cnnlib.scratch") and name.endswith("_backward"))
+               # and test_nn.py each of these layers what its function refuses
+               and not (inspect.isclass(value) and issubclass(value, FunctionLayer))]
     assert not missing, f"no bad input is tested for {missing}"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as T
+import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -23,7 +24,6 @@ from cnnlib.geometry import (
     transposed_conv_output_size,
     transposed_conv_padding,
 )
-from cnnlib.torchvision_compat import import_torchvision
 
 BAD = [
     (pool_output_size, (5, 3, 2, 2), {}, "padding must be at most half of kernel_size 3, got 2"),
@@ -218,7 +218,7 @@ def test_even_kernels_have_their_centre_between_two_samples():
 def test_vgg16_is_as_published():
     """Simonyan & Zisserman 2015; the numbers are those of Araujo et al. 2019 and of many since."""
     with torch.device("meta"):
-        net = import_torchvision().models.vgg16().features
+        net = torchvision.models.vgg16().features
     table = receptive_field(net, (224, 320))
     assert len(table) == 1 + 13 + 5
     assert table.receptive_field.iloc[[-1, -2]].tolist() == [(212, 212), (196, 196)]

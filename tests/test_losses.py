@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 
 from cnnlib.losses import (
@@ -22,9 +23,7 @@ from cnnlib.losses import (
     tversky_loss,
 )
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 
-torchvision = import_torchvision()
 REDUCTIONS = ["none", "mean", "sum"]
 REGION = [dice_loss, iou_loss, tversky_loss]
 x35, t35 = torch.zeros(3, 5), torch.zeros(3, dtype=torch.long)
@@ -413,3 +412,30 @@ def test_pictures_that_are_given_get_no_gradient():
         x, y = (torch.randn(1, 3, 7, 6, requires_grad=True) for _ in range(2))
         loss(net, x, y, ["2"]).backward()
         assert y.grad is None and x.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("loss", [dice_loss, iou_loss, tversky_loss])
+@pytest.mark.parametrize("classes", [False, True])
+def test_regions_larger_than_half_precision_counts(loss, dtype, classes):
+    """Σ over 512 · 512 pixels is more than 65,504, the largest float16."""
+    torch.manual_seed(0)
+    input = torch.randn(2, 3 if classes else 1, 512, 512)
+    target = torch.randint(3, (2, 512, 512)) if classes else (torch.rand(2, 1, 512, 512) < 0.6).float()
+    half = input.to(dtype).requires_grad_()
+    got, want = loss(half, target if classes else target.to(dtype)), loss(half.detach().float(), target)
+    assert got.dtype == dtype and abs(got.item() - want.item()) < 0.01
+    got.backward()
+    assert half.grad.isfinite().all()
+
+
+def test_the_gram_matrix_of_large_features_in_half_precision():
+    features = torch.full((1, 4, 64, 64), 8.0).half()                    # Σ f² = 262,144
+    assert_close(gram_matrix(features).float(), torch.full((1, 4, 4), 16.0), 0.01)
+
+
+def test_the_hard_part_of_distillation_in_half_precision():
+    logits = torch.zeros(40_000, 10).half()                              # Σ of the losses: 92,103
+    target = torch.zeros(40_000, dtype=torch.long)
+    assert abs(distillation_loss(logits, logits, 2.0, target, 0.0).item() - math.log(10)) < 0.01
+

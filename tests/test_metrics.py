@@ -8,15 +8,13 @@ import pytest
 import skimage.metrics
 import sklearn.metrics
 import torch
+import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlib import data, metrics
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.random_boxes import random_boxes
-
-torchvision = import_torchvision()
 
 y3, s35, image, one_box = np.array([0, 1, 4]), np.zeros((3, 5)), np.zeros((8, 9)), torch.tensor([[0.0, 0, 1, 1]])
 

@@ -8,14 +8,12 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision import models
 
 from cnnlib import architectures
 from cnnlib.blocks import spectral_norm
 from cnnlib.summary import Summary, effective_receptive_field, summary
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
-
-models = import_torchvision().models
 
 BAD = [
     (summary, (5, (3, 8, 8)), {}, "summary: net must be a torch.nn.Module, got int"),
@@ -272,3 +270,22 @@ def test_it_shows_itself_as_text_and_as_html():
     text, html = str(shown), shown._repr_html_()
     assert "Branches on 3 × 13 × 10" in text and "11 × 9" in text and "whole" in text
     assert "<table" in html and "8 × 7 × 10" in html and "multiply-adds" in html
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+@pytest.mark.parametrize(("layers", "both_ways"), [(1, False), (2, False), (2, True)])
+def test_recurrent_layers_are_counted_step_by_step(kind, gates, layers, both_ways):
+    """gates · hidden · (in + hidden) for each step, layer and direction; the first state counts too, though it is 0."""
+    ways = 1 + both_ways
+    found = summary(kind(7, 5, layers, batch_first=True, bidirectional=both_ways), (6, 7))
+    sizes = [7] + [5 * ways] * (layers - 1)
+    assert found.multiply_adds == sum(6 * ways * gates * 5 * (size + 5) for size in sizes)
+    assert found.parameters == sum(ways * gates * 5 * (size + 5 + 2) for size in sizes)
+
+
+def test_dense_networks_have_outputs_and_costs():
+    net = nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
+    found = summary(net, (784,))
+    assert found.table.output.tolist() == [(100,), (100,), (10,)] and found.multiply_adds == 784 * 100 + 100 * 10
+    assert "784" in str(found) and found._repr_html_()
+

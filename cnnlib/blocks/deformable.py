@@ -6,12 +6,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..checks import check_divisible, check_type, pair, require
+from ..scratch import ops
+from ..scratch.from_torch.operations import TWINS
 from ..tensors import check_input
 
 __all__ = ["DeformConv2d", "deform_conv2d"]
 
 
-@torch.fx.wrap           # one step when torch.fx writes a network down, which `cnnlib.scratch.ops` has too
+@torch.fx.wrap                           # one step when torch.fx writes a network down
 def deform_conv2d(input, offset, weight, bias=None, stride=1, padding=0, dilation=1, mask=None):
     """A convolution whose taps each move by an offset of their own, at each pixel (Dai et al. 2017).
 
@@ -45,6 +47,9 @@ def deform_conv2d(input, offset, weight, bias=None, stride=1, padding=0, dilatio
     samples = samples.view(batch, channels, *kernel, *size).permute(0, 1, 4, 2, 5, 3)
     samples = samples.reshape(batch, channels, size[0] * kernel[0], size[1] * kernel[1])
     return F.conv2d(samples, weight, bias, stride=kernel, groups=channels // weight.shape[1])
+
+
+TWINS[deform_conv2d] = ops.deform_conv2d                                 # and this is the step in NumPy
 
 
 class DeformConv2d(nn.Conv2d):

@@ -168,6 +168,8 @@ class _Recorder(TorchDispatchMode):
         inputs = [(tensor, self.fields[id(tensor)]) for tensor in _tensors(arguments) if id(tensor) in self.fields]
         outputs = _tensors(out)
         if not inputs or not outputs:               # a constant, or an operation on parameters alone
+            if outputs and self.stack and isinstance(self.stack[-1][1], nn.RNNBase):     # its first state, all zeros
+                self.rows[-1].multiply_adds += multiply_adds(name, arguments, outputs[0])
             return out
         for output in outputs:
             self.note(output, receptive_field(name, arguments, inputs, output))

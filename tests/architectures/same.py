@@ -7,9 +7,6 @@ from torch import nn
 from cnnlib.architectures import load_torchvision_weights
 from cnnlib.scratch import Tensor, from_torch
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
-
-models = import_torchvision().models
 
 
 def count_parameters(net):

@@ -5,6 +5,7 @@ from importlib import import_module
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib.architectures import (
     AlexNet,
@@ -20,7 +21,6 @@ from tests.architectures.same import (
     assert_same_in_numpy,
     count_parameters,
     layers_of,
-    models,
     narrow_pair,
     on_meta,
     unsettle,

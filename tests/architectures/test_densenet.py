@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib import architectures
 from cnnlib.architectures import (
@@ -16,7 +17,7 @@ from cnnlib.architectures import (
 from cnnlib.blocks import DenseBlock, Transition
 from cnnlib.data import digits
 from cnnlib.training import accuracy, fit
-from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
+from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters
 
 BAD = [
     (DenseNet, (0, (2, 2), 8, 10, 1), {}, "DenseNet: growth_rate must be at least 1, got 0"),

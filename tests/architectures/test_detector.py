@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
@@ -26,11 +27,8 @@ from cnnlib.boxes import nms
 from cnnlib.losses import detection_loss
 from cnnlib.metrics import detection_average_precision
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 from tests.random_boxes import random_boxes
-
-torchvision = import_torchvision()
 
 
 def tiny(regression_range=2, in_channels=1):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib import architectures
 from cnnlib.architectures import EfficientNet, compound_scaling, small_efficientnet
 from cnnlib.architectures.efficientnet import PUBLISHED
 from cnnlib.blocks import StochasticDepth
-from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
+from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters
 
 ALL = [getattr(architectures, f"efficientnet_b{i}") for i in range(8)]
 BAD = [

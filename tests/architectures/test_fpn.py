@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from cnnlib import data, training
@@ -15,7 +16,6 @@ from cnnlib.architectures import (
 )
 from cnnlib.blocks import ConvNormAct
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 
 
@@ -43,7 +43,7 @@ BAD = [
 
 
 def test_resnet50_fpn_is_torchvisions():
-    utils = import_torchvision().models.detection.backbone_utils
+    utils = torchvision.models.detection.backbone_utils
     theirs = utils.resnet_fpn_backbone(backbone_name="resnet50", weights=None, norm_layer=nn.BatchNorm2d,
                                        trainable_layers=5)
     ours = resnet50_fpn().eval()

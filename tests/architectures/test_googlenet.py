@@ -5,6 +5,7 @@ import inspect
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib.architectures import (
     AuxiliaryClassifier,
@@ -16,13 +17,7 @@ from cnnlib.architectures import (
 )
 from cnnlib.scratch import Tensor, from_torch
 from cnnlib.testing import assert_close
-from tests.architectures.same import (
-    assert_same_as_torchvision,
-    assert_same_in_numpy,
-    count_parameters,
-    models,
-    unsettle,
-)
+from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, unsettle
 
 BAD = [
     (GoogLeNet, (0,), {}, "GoogLeNet: num_classes must be at least 1, got 0"),

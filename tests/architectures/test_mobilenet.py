@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib.architectures import (
     MobileNetV1,
@@ -15,7 +16,7 @@ from cnnlib.architectures import (
     small_mobilenet_v2,
 )
 from cnnlib.checks import check_factors, check_rows
-from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
+from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters
 
 BAD = [
     (MobileNetV1, ([32, 64],), {}, r"blocks must be .* of rows \(channels, stride\), got 32 as blocks\[0\]"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision import models
 
 from cnnlib import architectures
 from cnnlib.architectures import (
@@ -30,13 +31,7 @@ from cnnlib.blocks import BasicBlock, SqueezeExcitation
 from cnnlib.data import digits
 from cnnlib.testing import assert_close
 from cnnlib.training import accuracy, fit
-from tests.architectures.same import (
-    assert_same_as_torchvision,
-    assert_same_in_numpy,
-    count_parameters,
-    models,
-    unsettle,
-)
+from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, unsettle
 
 image = torch.zeros(1, 1, 28, 28)
 BAD = [

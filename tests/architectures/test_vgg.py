@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib import architectures
 from cnnlib.architectures import VGG, small_vgg, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
@@ -13,7 +14,6 @@ from tests.architectures.same import (
     assert_same_in_numpy,
     count_parameters,
     layers_of,
-    models,
     narrow_pair,
     on_meta,
 )

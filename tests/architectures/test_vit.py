@@ -2,16 +2,11 @@
 
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib.architectures import PositionEmbedding, VisionTransformer, small_vit, vit_b_16
 from cnnlib.testing import assert_close
-from tests.architectures.same import (
-    assert_same_as_torchvision,
-    assert_same_in_numpy,
-    count_parameters,
-    models,
-    unsettle,
-)
+from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, unsettle
 
 SMALL = {"channels": 24, "depth": 3, "heads": 4, "hidden": 40}
 BAD = [

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from cnnlib.architectures import load_torchvision_weights
-from tests.architectures.same import models
 
 BAD = [
     (load_torchvision_weights, (5, {}), {}, "net must be a torch.nn.Module, got int"),

@@ -4,11 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision import models
 
 from cnnlib.architectures import load_torchvision_weights
 from cnnlib.blocks import DenseBlock, DenseLayer, Transition
 from cnnlib.testing import assert_close
-from tests.architectures.same import assert_same_in_numpy, models, unsettle
+from tests.architectures.same import assert_same_in_numpy, unsettle
 
 BAD = [
     (DenseLayer, (0, 4), {}, "DenseLayer: in_channels must be at least 1, got 0"),

@@ -3,14 +3,11 @@
 import pytest
 import torch
 from torch import nn
+from torchvision.models.segmentation import deeplabv3
 
 from cnnlib.blocks import ASPP
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy
-
-import_torchvision()
-from torchvision.models.segmentation import deeplabv3  # noqa: E402
 
 BAD = [
     (ASPP, (0,), {}, "ASPP: in_channels must be at least 1, got 0"),

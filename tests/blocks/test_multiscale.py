@@ -3,12 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 
 from cnnlib.architectures import load_torchvision_weights
 from cnnlib.blocks import HRExchange, TopDownPyramid
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 
 maps_of = [torch.zeros(1, 4, 8, 9), torch.zeros(1, 6, 4, 5)]
@@ -36,7 +36,7 @@ BAD = [
 
 @pytest.mark.parametrize("sizes", [[(12, 20), (6, 10), (3, 5)], [(13, 19), (7, 10), (4, 5)]], ids=["even", "odd"])
 def test_top_down_pyramid_is_torchvisions(sizes):
-    theirs = import_torchvision().ops.FeaturePyramidNetwork([3, 5, 4], 6)
+    theirs = torchvision.ops.FeaturePyramidNetwork([3, 5, 4], 6)
     unsettle(theirs)
     torch.manual_seed(0)
     ours = TopDownPyramid((3, 5, 4), 6)
@@ -48,7 +48,7 @@ def test_top_down_pyramid_is_torchvisions(sizes):
 
 
 def test_the_pyramid_starts_as_torchvisions():
-    ours, theirs = TopDownPyramid((300,), 200), import_torchvision().ops.FeaturePyramidNetwork([300], 200)
+    ours, theirs = TopDownPyramid((300,), 200), torchvision.ops.FeaturePyramidNetwork([300], 200)
     for here, there in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert here.std(correction=0).item() == pytest.approx(there.std(correction=0).item(), rel=0.02)
 

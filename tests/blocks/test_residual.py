@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision import models
 
 from cnnlib.architectures import load_torchvision_weights
 from cnnlib.blocks import (
@@ -17,7 +18,7 @@ from cnnlib.blocks import (
     zero_branch,
 )
 from cnnlib.testing import assert_close
-from tests.architectures.same import assert_same_in_numpy, count_parameters, models, unsettle
+from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
 
 BAD = [
     (BasicBlock, (0, 8), {}, "BasicBlock: in_channels must be at least 1, got 0"),

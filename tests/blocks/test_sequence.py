@@ -3,11 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 
 from cnnlib.blocks import CausalConv1d, Conv2Plus1d, Conv3dNormAct, WaveNetBlock, WaveNetStack
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters
 
 BAD = [
@@ -140,7 +140,7 @@ def test_2_plus_1_d_has_the_weights_of_3_d():
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_2_plus_1_d_is_torchvisions(stride):
-    module = import_torchvision().models.video.resnet.Conv2Plus1D
+    module = torchvision.models.video.resnet.Conv2Plus1D
     torch.manual_seed(0)
     middle = Conv2Plus1d(5, 7, 3, stride)[0].out_channels
     theirs = module(5, 7, midplanes=(5 * 7 * 3 * 3 * 3) // (5 * 3 * 3 + 3 * 7), stride=stride)

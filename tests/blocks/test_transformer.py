@@ -9,14 +9,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models import vision_transformer
 
 from cnnlib.blocks import PatchEmbedding, TimeEmbedding, TransformerBlock
 from cnnlib.scratch import Tensor, from_torch
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.architectures.same import assert_same_in_numpy
 
-vision_transformer = import_torchvision().models.vision_transformer
 image = torch.zeros(1, 3, 6, 8)
 BAD = [
     (PatchEmbedding, (3, 0, 4), {}, "PatchEmbedding: out_channels must be at least 1, got 0"),

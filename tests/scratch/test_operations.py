@@ -21,6 +21,7 @@ import pkgutil
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as T
 
 from cnnlib import scratch
 from cnnlib.scratch import functional, ops
@@ -35,6 +36,7 @@ from tests.parity import (
     assert_saved_changes_nothing,
     op_db,
     probabilities,
+    to_torch,
     uses_what_is_saved,
 )
 
@@ -139,6 +141,45 @@ def test_equals_torch_on_its_own_samples(name, variant, dtype):
 @pytest.mark.parametrize(("name", "count"), REFUSED)
 def test_what_torch_refuses_is_refused(name, count):
     assert_errors(name, count)
+
+
+# ---- what is not finite ----------------------------------------------------------------------------------------------
+
+# grid_sample: at the edge of an image bicubic samples meet a frame of zeros, which torch leaves out.
+LOCAL = [case for case in CASES if case.forward.__module__.rpartition(".")[2] in (
+    "activation", "convolution", "normalization", "pooling", "resampling")
+    and hasattr(T, case.name) and case.options.get("mode") != "bicubic"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("case", LOCAL, ids=str)
+def test_one_number_that_is_not_finite_reaches_what_it_reaches_in_torch(case, bad):
+    """No fast form lets a pixel reach an output whose window does not contain it; so it is with the gradients."""
+    with np.errstate(all="ignore"):
+        inputs, options = case.arrays(np.float32), case.keywords(np.float32)
+        if not isinstance(inputs[0], np.ndarray) or inputs[0].dtype.kind != "f" or inputs[0].size < 4:
+            pytest.skip("nothing to spoil")
+        theirs = getattr(T, case.name)
+        spoilt = [inputs[0].copy(), *inputs[1:]]
+        spoilt[0].flat[inputs[0].size // 2] = bad
+        assert_same_places(_first(case.forward(*spoilt, **options)),
+                           _first(theirs(*to_torch(spoilt), **to_torch(options))))
+        leaves = to_torch(inputs)
+        out = _first(theirs(*leaves, **to_torch(options)))
+        grad_output = torch.randn(out.shape, generator=torch.Generator().manual_seed(0))
+        if out.numel() < 2 or not out.requires_grad or not leaves[0].requires_grad:
+            return
+        grad_output.view(-1)[out.numel() // 2] = bad
+        want, = torch.autograd.grad(out, leaves[0], grad_output)
+        assert_same_places(case.backward(grad_output.numpy(), *inputs, **options)[0], want)
+
+
+def _first(value):
+    return value[0] if isinstance(value, tuple) else value
+
+
+def assert_same_places(ours, theirs):
+    np.testing.assert_array_equal(np.isfinite(ours), torch.isfinite(theirs).detach().numpy())
 
 
 # ---- the derivative --------------------------------------------------------------------------------------------------

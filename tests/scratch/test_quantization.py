@@ -161,6 +161,7 @@ def test_fake_quantisation_is_torchs(seed, bits, symmetric, power, axis):
     rng = np.random.default_rng(seed)
     low, high = -2 ** (bits - 1) + symmetric, 2 ** (bits - 1) - 1
     x = (rng.integers(4 * low, 4 * high, size=(3, 4, 5)) / 2 * 2.0**power).astype(np.float32)
+    x[0, 0, :2] = 0, 2.0 ** (bits + power + 2)                           # inside every range, and beyond every one
     channels = () if axis is None else tuple(n if i == axis % 3 else 1 for i, n in enumerate(x.shape))
     scale = 2.0 ** (power + rng.integers(-1, 2, size=channels))
     zero_point = rng.integers(low, high + 1, size=channels)
@@ -177,7 +178,9 @@ def test_fake_quantisation_is_torchs(seed, bits, symmetric, power, axis):
     want.backward(torch.tensor(g))
     dx, = fake_quantize_backward(g, x, bits, axis, symmetric, **options)
     np.testing.assert_array_equal(dx, leaf.grad.numpy())
-    assert 0 < np.count_nonzero(dx) < dx.size or bits == 2
+    inside = (low <= np.rint(x / scale) + zero_point) & (np.rint(x / scale) + zero_point <= high)
+    np.testing.assert_array_equal(dx != 0, inside & (g != 0))            # what is clipped has no gradient, all else has
+    assert inside[0, 0, 0] and not inside[0, 0, 1]
 
 
 @pytest.mark.parametrize("symmetric", [False, True])

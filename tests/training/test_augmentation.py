@@ -5,14 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy import stats
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as V
 
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from cnnlib.training import augmentation as A
-
-import_torchvision()
-from torchvision.transforms.v2 import InterpolationMode  # noqa: E402
-from torchvision.transforms.v2 import functional as V  # noqa: E402
 
 images = torch.rand(3, 3, 9, 14, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 grey = images[:, :1]

@@ -1,110 +1,98 @@
-"""Depthwise correlation: each channel has a kernel of its own, and there is no matrix to multiply.
+"""Depthwise correlation: each channel has a kernel of its own, a single row of weights for all its windows.
 
-The padded plane is laid out as one long line, so that a tap of the kernel is a shift of the line: multiply, add. The
-last kW − 1 numbers of each row of the result are of no window and are dropped. A stride s splits image and kernel into
-s × s phases (every s-th row and column); the result is the sum of the unstrided correlations of the phases.
+Short loops are slow in NumPy, and a row of an image is short. So row r of all images of a block is one line, padding
+included, and the line is copied once for each of the kW shifts of the kernel. Then the windows of output row i, kH
+consecutive rows of kW lines, already are a matrix, and a channel's output row is a vector times a matrix. The last
+numbers of each image's row are of no window and are dropped.
 
-Stride or dilation must be 1; `correlation.py` sends other cases elsewhere.
+In height, stride or dilation must be 1. Rows that are a dilation apart are laid one after the other: phases of rows.
+The gradient of the input is a correlation too: `choose.py` asks for it.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .im2col import cut, output_size
+from .windows import equal_slices, output_size
 
-BLOCK = 1 << 16                                                          # numbers of a block of planes; measured
+BLOCK = 1 << 17                                                          # numbers in the copies of a line; measured
 
 
-def correlate(x, w, bias, stride, padding, dilation):
+def suits(channels, out_channels, stride, dilation, groups):
+    """Whether it applies."""
+    return channels == groups == out_channels and 1 in (stride[0], dilation[0])
+
+
+def forward(x, w, bias, stride, padding, dilation, groups):
     """x (N, C, H, W) ⋆ w (C, 1, kH, kW) + bias (C,) → (N, C, H_out, W_out)."""
-    size = output_size(x, w.shape[2:], stride, padding, dilation)
+    kernel = w.shape[2:]
+    size = output_size(x.shape[2:], kernel, stride, padding, dilation)
     out = np.empty((*x.shape[:2], *size), x.dtype)
-    for channels in _blocks(x):
-        kernels = w[channels, 0]
-        phases = _phases(kernels.shape, x, size, stride, padding, dilation)
-        for n in range(len(x)):
-            total = None
-            for taps, pixels, place, shifted in phases:
-                place[...] = x[(n, channels, *pixels)]
-                kernel = kernels[(slice(None), *taps)]
-                for v in range(kernel.shape[2]):
-                    # Σ_u w[c, u, v] · line[c, l + d·u·width + d·v]: einsum multiplies and adds in one pass
-                    part = np.einsum("cu,cul->cl", kernel[:, :, v], shifted[:, :, v])
-                    total = part if total is None else np.add(total, part, out=total)
-            total = total.reshape(len(kernels), size[0], -1)[:, :, :size[1]]
-            if bias is None:
-                out[n, channels] = total
-            else:
-                np.add(total, bias[channels, None, None], out=out[n, channels])
+    kernels = w.reshape(len(w), 1, 1, 1, -1)                             # (C, 1, 1, 1, kH·kW)
+    lines = None
+    for images, channels in _blocks(x, size, kernel):
+        lines = _read(lines, x[images, channels], size, kernel, stride, padding, dilation)
+        np.matmul(kernels[channels], lines.columns, out=lines.results)
+        if bias is not None:
+            lines.results += bias[channels].reshape(-1, 1, 1, 1, 1)
+        out[images, channels] = lines.output
     return out
 
 
-def correlate_weight(x, grad_output, kernel, stride, padding, dilation):
-    """The gradient for w: for each tap the product of what came back with the shifted line.  → (C, 1, kH, kW)"""
+def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
+    """The gradient of the weight: what came back for each output row, times what each tap saw.  → (C, 1, kH, kW)"""
     size = grad_output.shape[2:]
-    grad = np.zeros((x.shape[1], 1, *kernel), x.dtype)
-    for channels in _blocks(x):
-        grads = grad[channels, 0]
-        phases = _phases(grads.shape, x, size, stride, padding, dilation)
-        back = np.zeros((len(grads), size[0], phases[0][3].shape[3] // size[0]), x.dtype)    # zero where no window is
-        for n in range(len(x)):
-            back[:, :, :size[1]] = grad_output[n, channels]
-            for taps, pixels, place, shifted in phases:
-                place[...] = x[(n, channels, *pixels)]
-                grads[(slice(None), *taps)] += np.vecdot(back.reshape(len(back), 1, 1, -1), shifted)
-    return grad
+    grad = np.zeros((groups, kernel[0] * kernel[1]), x.dtype)
+    lines = None
+    for images, channels in _blocks(x, size, kernel):
+        lines = _read(lines, x[images, channels], size, kernel, stride, padding, dilation)
+        lines.output[...] = grad_output[images, channels]
+        grad[channels] += (lines.results @ lines.columns.swapaxes(3, 4)).sum(axis=(1, 2, 3))
+    return grad.reshape(groups, 1, *kernel)
 
 
-def correlate_input(grad_output, w, size, stride, padding):
-    """The gradient for x of size (H, W), dilation 1.  → (N, C, H, W)
+def _blocks(x, size, kernel):
+    """Slices of images and of channels, of which the copied lines stay in the cache."""
+    numbers = kernel[1] * (size[0] + kernel[0]) * (size[1] + kernel[1])  # of one channel of an image
+    images = equal_slices(len(x), BLOCK // numbers)
+    channels = equal_slices(x.shape[1], BLOCK // (numbers * images[0].stop))
+    return [(n, c) for n in images for c in channels]
 
-    A pixel of phase (a, b) was seen by the taps of the same phase alone: so each phase of the gradient is an unstrided
-    correlation of grad_output with the taps of its phase, turned by 180°.
+
+def _read(lines, x, *options):
+    """The lines of the block x, in the memory of the block before if that was of the same shape."""
+    if lines is None or lines.shape != x.shape:
+        lines = _Lines(x, *options)
+    lines.place[...] = x[:, :, :lines.place.shape[2], :lines.place.shape[3]]
+    lines.copies[...] = lines.shifts
+    return lines
+
+
+class _Lines:
+    """The memory of a block, and views of it; a phase has `rows` rows, and `steps` rows of the output.
+
+    place     (N, C, H, W)               where the images lie in the lines; the rest is padding, zero
+    shifts    (C, d, rows, kW, N·width)  the line of each row, shifted for each tap: a view
+    copies    (C, d, rows, kW, N·width)  where that is copied to
+    columns   (C, d, steps, kH·kW, N·width)  the windows of each output row: a view of the copies
+    results   (C, d, steps, 1, N·width)  the output rows
+    output    (N, C, H_out, W_out)       a view of the results
     """
-    grad = np.zeros((*grad_output.shape[:2], *size), grad_output.dtype)
-    for a, b in np.ndindex(*stride):
-        kernel = np.flip(w[:, :, a::stride[0], b::stride[1]], (2, 3))
-        first = [_first(phase, before, s) for phase, (before, _), s in zip((a, b), padding, stride, strict=True)]
-        place = grad[:, :, first[0][1]::stride[0], first[1][1]::stride[1]]
-        if kernel.size and place.size:
-            around = [(k - 1 - skip, want - have + skip) for k, (skip, _), want, have in
-                      zip(kernel.shape[2:], first, place.shape[2:], grad_output.shape[2:], strict=True)]
-            inner, around = cut(grad_output, around)
-            place[...] = correlate(inner, kernel, None, (1, 1), around, (1, 1))
-    return grad
 
-
-def _blocks(x):
-    """Slices of channels, such that a block of planes stays in the cache."""
-    count = max(1, BLOCK // (x.shape[2] * x.shape[3]))
-    count = -(-x.shape[1] // -(-x.shape[1] // count))                    # blocks of equal size
-    return [slice(c, min(c + count, x.shape[1])) for c in range(0, x.shape[1], count)]
-
-
-def _phases(kernels, x, size, stride, padding, dilation):
-    """For each phase: which taps of kernels (C, kH, kW) and which pixels of an image belong to it; the place of the
-    pixels in a line, which is zero around them; and the line shifted for each tap, (C, kH', kW', H_out·width).
-    """
-    channels, *kernel = kernels
-    height, width = (n + (d * (k - 1) if s == 1 else (k - 1) // s)       # of a phase
-                     for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
-    phases = []
-    for a, b in np.ndindex(*(min(s, k) for s, k in zip(stride, kernel, strict=True))):
-        (top, row), (left, column) = (_first(phase, before, s) for phase, (before, _), s in
-                                      zip((a, b), padding, stride, strict=True))
-        pixels = (slice(row, row + (height - top) * stride[0], stride[0]),
-                  slice(column, column + (width - left) * stride[1], stride[1]))
-        line = np.zeros((channels, height * width + kernel[1] * dilation[1]), x.dtype)       # the last shift ends later
-        rows, columns = (len(range(*part.indices(n))) for part, n in zip(pixels, x.shape[2:], strict=True))
-        place = line[:, :height * width].reshape(channels, height, width)[:, top:top + rows, left:left + columns]
-        taps = (slice(a, None, stride[0]), slice(b, None, stride[1]))
-        c, l = line.strides
-        shape = (channels, len(range(a, kernel[0], stride[0])), len(range(b, kernel[1], stride[1])), size[0] * width)
-        phases.append((taps, pixels, place, as_strided(line, shape, (c, dilation[0] * width * l, dilation[1] * l, l))))
-    return phases
-
-
-def _first(phase, pad, stride):
-    """Where the first pixel of a phase of the padded axis lies: its place in the phase, and in the image."""
-    place = max(0, -(-(pad - phase) // stride))
-    return place, place * stride + phase - pad
+    def __init__(self, x, size, kernel, stride, padding, dilation):
+        self.shape = batch, channels, height, width = x.shape
+        (top, _), (left, _) = padding
+        d, steps = dilation[0], -(-size[0] // dilation[0])
+        rows = steps * stride[0] + kernel[0] - 1
+        width_out = size[1] + -(-dilation[1] * (kernel[1] - 1) // stride[1])
+        lines = np.zeros((channels, d * rows + 1, batch, width_out * stride[1]), x.dtype)    # a shift ends a row later
+        self.place = lines[:, top:d * rows, :, left:][:, :height, :, :width].transpose(2, 0, 1, 3)
+        self.copies = np.empty((channels, d, rows, kernel[1], batch * width_out), x.dtype)
+        channel, row, _, number = lines.strides
+        self.shifts = as_strided(lines, self.copies.shape,
+                                 (channel, row, d * row, dilation[1] * number, stride[1] * number))
+        channel, phase, row, line, number = self.copies.strides
+        self.columns = as_strided(self.copies, (channels, d, steps, kernel[0] * kernel[1], batch * width_out),
+                                  (channel, phase, stride[0] * row, line, number))
+        results = np.zeros((channels, steps, d, batch, width_out), x.dtype)
+        self.results = results.reshape(channels, steps, d, 1, -1).swapaxes(1, 2)
+        self.output = results.reshape(channels, -1, batch, width_out)[:, :size[0], :, :size[1]].transpose(2, 0, 1, 3)

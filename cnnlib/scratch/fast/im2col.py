@@ -1,20 +1,21 @@
-"""Correlation as a matrix product, in blocks: the fast form of `convolution.py`, forward and its two transposes.
+"""Correlation as a matrix product, in blocks: the form for whatever no other suits.
 
 The textbook form unfolds every window into a column and multiplies once. The columns are k² times as large as the
 image; here they are made for a block at a time, so that they are still in the cache when the product reads them.
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+
+from .windows import output_size, pad_rows, under_tap
 
 COLUMNS = 784                                                            # about so many in one product; measured
 LARGEST = 1 << 21                                                        # and at most so many numbers in them
 
 
-def correlate(x, w, bias, stride, padding, dilation, groups):
+def forward(x, w, bias, stride, padding, dilation, groups):
     """x (N, C, H, W) ⋆ w (O, C/G, kH, kW) + bias (O,) → (N, O, H_out, W_out)."""
     out_channels, depth = len(w), w[0].size
-    size = output_size(x, w.shape[2:], stride, padding, dilation)
+    size = output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     out = np.empty((len(x), out_channels, *size), x.dtype)
     rows = w.reshape(groups, out_channels // groups, depth)              # (G, O/G, C/G·kH·kW)
     ones = bias is not None and w.size < out.size                        # is it less to copy w than to add to out?
@@ -35,23 +36,23 @@ def correlate(x, w, bias, stride, padding, dilation, groups):
     return out
 
 
-def correlate_weight(x, grad_output, kernel, stride, padding, dilation, groups):
-    """The gradient for w: what each entry of the kernel saw, times what came back.
+def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
+    """The gradient of the weight: what each entry of the kernel saw, times what came back.
 
-    Σ over columns of grad_output (O/G, columns) @ columnsᵀ  →  (O, C/G, kH, kW)
+    Σ over blocks of columns @ grad_outputᵀ, which is faster than its transpose  →  (O, C/G, kH, kW)
     """
     out_channels, _, width_out = grad_output.shape[1:]
     depth = x.shape[1] // groups * kernel[0] * kernel[1]
     grad = columns = None
     for images, top, height in _blocks(grad_output.shape, depth * groups):
         columns = _unfold(x, kernel, images, top, height, width_out, stride, padding, dilation, groups, False, columns)
-        part = _channels_first(grad_output, images, top, height, groups) @ columns.transpose(0, 2, 1)
+        part = columns @ _channels_first(grad_output, images, top, height, groups).transpose(0, 2, 1)
         grad = part if grad is None else np.add(grad, part, out=grad)
-    return grad.reshape(out_channels, -1, *kernel)
+    return grad.transpose(0, 2, 1).reshape(out_channels, -1, *kernel)
 
 
-def correlate_input(grad_output, w, size, stride, padding, dilation, groups):
-    """The gradient for x of size (H, W): wᵀ turns what came back into columns; each goes back where it came from."""
+def backward_input(grad_output, w, size, stride, padding, dilation, groups):
+    """The gradient of the input of size (H, W): wᵀ times what came back is columns; each goes where it came from."""
     batch, out_channels, height_out, width_out = grad_output.shape
     channels, kernel = w.shape[1] * groups, w.shape[2:]
     rows = w.reshape(groups, out_channels // groups, -1)
@@ -97,65 +98,44 @@ def _unfold(x, kernel, images, top, rows, width_out, stride, padding, dilation, 
     height.  columns: what the call before returned: written over, it stays in the cache.
     → (G, C/G·kH·kW (+ 1), N·rows·W_out)
     """
-    x = _unfold_width(x, kernel, images, top, rows, width_out, stride, padding, dilation)
-    channels, _, batch, _, _ = x.shape
-    c, v, n, h, w = x.strides
-    windows = as_strided(x, (groups, channels // groups, *kernel, batch, rows, width_out),
-                         (channels // groups * c, c, dilation[0] * h, v, n, stride[0] * h, w))
+    lines = _unfold_width(x[images], kernel, top, rows, width_out, stride, padding, dilation)
+    channels, _, batch, *_ = lines.shape
     depth, length = channels // groups * kernel[0] * kernel[1], batch * rows * width_out
     if columns is None or columns.shape[2] != length:
         columns = np.ones((groups, depth + ones, length), x.dtype)
-    columns[:, :depth].reshape(windows.shape)[...] = windows
+    lines = lines.reshape(groups, channels // groups, *lines.shape[1:])
+    windows = columns[:, :depth].reshape(groups, channels // groups, *kernel, batch, rows, width_out)
+    for u in range(kernel[0]):
+        row, phase = divmod(u * dilation[0], stride[0])
+        windows[:, :, u] = lines[..., phase, row:row + rows, :]
     return columns
 
 
-def _unfold_width(x, kernel, images, top, rows, width_out, stride, padding, dilation):
-    """The windows of all input rows that output rows top … top + rows need.  → (C, kW, N, rows of the input, W_out)"""
-    first = top * stride[0] - padding[0][0]
-    count = (rows - 1) * stride[0] + dilation[0] * (kernel[0] - 1) + 1
-    x = pad_rows(x[images], first, count, padding[1])
-    n, c, h, w = x.strides
-    windows = as_strided(x, (x.shape[1], kernel[1], len(x), count, width_out),
-                         (c, dilation[1] * w, n, h, stride[1] * w))
-    return windows if kernel[1] == stride[1] == 1 else windows.copy()
+def _unfold_width(x, kernel, top, rows, width_out, stride, padding, dilation):
+    """The windows of all rows that output rows top … top + rows need.  → (C, kW, N, sH, rows of the input/sH, W_out)
+
+    Rows that are a stride apart lie together: the second step takes them so.
+    """
+    count = rows + dilation[0] * (kernel[0] - 1) // stride[0]            # of each phase of the rows
+    x = pad_rows(x, top * stride[0] - padding[0][0], count * stride[0], padding[1])
+    x = x.reshape(*x.shape[:2], count, stride[0], -1).transpose(1, 0, 3, 2, 4)               # (C, N, sH, count, W)
+    lines = np.empty((len(x), kernel[1], *x.shape[1:4], width_out), x.dtype)
+    for v in range(kernel[1]):
+        first = v * dilation[1]
+        lines[:, v] = x[..., first:first + (width_out - 1) * stride[1] + 1:stride[1]]
+    return lines
 
 
 def _fold(columns, padded, top, stride, dilation):
     """Add columns (C, kH, kW, N, rows, W_out) to where `_unfold` took them from: the transpose of it."""
     columns = columns.transpose(1, 2, 3, 0, 4, 5)                        # (kH, kW, N, C, rows, W_out)
     *kernel, _, _, rows, width = columns.shape
+    padded = padded[:, :, top * stride[0]:]
     for u, v in np.ndindex(*kernel):
-        i, j = top * stride[0] + u * dilation[0], v * dilation[1]
-        padded[:, :, i:i + (rows - 1) * stride[0] + 1:stride[0], j:j + (width - 1) * stride[1] + 1:stride[1]] += \
-            columns[u, v]
+        under_tap(padded, (u, v), (rows, width), stride, dilation)[...] += columns[u, v]
 
 
 def _channels_first(grad_output, images, top, rows, groups):
     """grad_output[images, :, top:top + rows] as (G, O/G, N·rows·W_out); a view for one image."""
     block = grad_output[images, :, top:top + rows]
     return block.transpose(1, 0, 2, 3).reshape(groups, block.shape[1] // groups, -1)
-
-
-def pad_rows(x, first, count, sides):
-    """Rows first … first + count of images (N, C, H, W), with `sides` columns added; zero where there is no pixel."""
-    if first >= 0 and first + count <= x.shape[2] and sides == (0, 0):
-        return x[:, :, first:first + count]
-    padded = np.zeros((*x.shape[:2], count, x.shape[3] + sum(sides)), x.dtype)
-    low = min(max(0, first), x.shape[2])
-    high = max(low, min(first + count, x.shape[2]))
-    padded[:, :, low - first:high - first, sides[0]:sides[0] + x.shape[3]] = x[:, :, low:high]
-    return padded
-
-
-def cut(x, padding):
-    """Padding may be negative: → the image without what it cuts off, and the padding that is left."""
-    (top, bottom), (left, right) = padding
-    height, width = x.shape[2:]
-    x = x[:, :, max(0, -top):height - max(0, -bottom), max(0, -left):width - max(0, -right)]
-    return x, tuple((max(0, before), max(0, after)) for before, after in padding)
-
-
-def output_size(x, kernel, stride, padding, dilation):
-    """⌊(H + before + after − d(k − 1) − 1)/s⌋ + 1 for each axis of x (N, C, H, …)."""
-    return tuple((size + sum(pad) - d * (k - 1) - 1) // s + 1
-                 for size, k, s, pad, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True))

@@ -2,86 +2,115 @@
 
 With few kernels the copying of `im2col.py` costs more than its product. Unfold along the width alone, and lay the rows
 of the image one after the other: then the windows of output row i, kH consecutive rows, already are a matrix.
+
+Dilation must be 1.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .im2col import output_size, pad_rows
+from .windows import equal_slices, output_size, pad_rows
 
 COLUMNS = 512                                                            # about so many in one product; measured
 LARGEST = 1 << 20                                                        # numbers in an unfolded block
+GROUPS = 1 << 17                                                         # of several groups, so many stay in the cache
 
 
-def correlate(x, w, bias, stride, padding, groups):
+def forward(x, w, bias, stride, padding, dilation, groups):
     """x (N, C, H, W) ⋆ w (O, C/G, kH, kW) + bias (O,) → (N, O, H_out, W_out)."""
-    out_channels, kernel = len(w), w.shape[2:]
-    size = output_size(x, kernel, stride, padding, (1, 1))
-    rows = w.reshape(groups, 1, out_channels // groups, -1, *kernel).swapaxes(3, 4)
-    rows = rows.reshape(groups, 1, out_channels // groups, -1)           # (G, 1, O/G, kH·C/G·kW)
-    bias = 0 if bias is None else bias.reshape(groups, -1, 1, 1)
-    out = np.empty((len(x), out_channels, *size), x.dtype)
-    for images in _blocks(x, kernel, size):
-        columns = _columns(x[images], kernel, size, stride, padding, groups)
-        product = (rows @ columns).reshape(groups, size[0], out_channels // groups, -1, size[1])
-        place = out[images].reshape(-1, groups, out_channels // groups, *size)
-        np.add(product.transpose(3, 0, 2, 1, 4), bias, out=place)
-    return out
+    kernel = w.shape[2:]
+    size = output_size(x.shape[2:], kernel, stride, padding, dilation)
+    x = x.reshape(len(x), groups, -1, *x.shape[2:])
+    kernels = w.reshape(groups, 1, len(w) // groups, -1, *kernel).swapaxes(3, 4)
+    kernels = kernels.reshape(groups, 1, len(w) // groups, -1)           # (G, 1, O/G, kH·C/G·kW)
+    bias = np.zeros(len(w), w.dtype) if bias is None else bias
+    bias = bias.reshape(groups, -1, 1, 1)
+    out = np.empty((len(x), groups, len(w) // groups, *size), x.dtype)
+    unfolded = None
+    for images, some in _blocks(x.shape, kernel, size):
+        unfolded = _unfold(x[images, some], kernel, size, stride, padding, unfolded)
+        columns = _columns(unfolded, kernel, size, stride)
+        product = kernels[some] @ columns                                # (G, H_out, O/G, N·W_out)
+        product = product.reshape(*product.shape[:3], -1, size[1])
+        np.add(product.transpose(3, 0, 2, 1, 4), bias[some], out=out[images, some])
+    return out.reshape(len(x), len(w), *size)
 
 
-def correlate_weight(x, grad_output, kernel, stride, padding, groups):
-    """The gradient for w.  → (O, C/G, kH, kW)"""
-    out_channels, size = grad_output.shape[1], grad_output.shape[2:]
-    grad = 0
-    for images in _blocks(x, kernel, size):
-        columns = _columns(x[images], kernel, size, stride, padding, groups)
-        back = grad_output[images].reshape(-1, groups, out_channels // groups, *size).transpose(1, 3, 2, 0, 4)
-        back = back.reshape(groups, size[0], out_channels // groups, -1)                     # (G, H_out, O/G, N·W_out)
-        grad += (back @ columns.swapaxes(2, 3)).sum(axis=1)
-    grad = grad.reshape(out_channels, kernel[0], -1, kernel[1]).swapaxes(1, 2)
-    return np.ascontiguousarray(grad)
+def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
+    """The gradient of the weight.  → (O, C/G, kH, kW)"""
+    size = grad_output.shape[2:]
+    x = x.reshape(len(x), groups, -1, *x.shape[2:])
+    grad_output = grad_output.reshape(len(x), groups, -1, *size)
+    depth, out_channels = x.shape[2], grad_output.shape[2]
+    grad = np.zeros((groups, kernel[0] * depth * kernel[1], out_channels), x.dtype)
+    unfolded = None
+    for images, some in _blocks(x.shape, kernel, size):
+        unfolded = _unfold(x[images, some], kernel, size, stride, padding, unfolded)
+        columns = _columns(unfolded, kernel, size, stride)
+        back = _back(grad_output[images, some])
+        grad[some] += (columns @ back.swapaxes(2, 3)).sum(axis=1)        # faster than back @ columnsᵀ, its transpose
+    grad = grad.reshape(groups, kernel[0], depth, kernel[1], out_channels)
+    return grad.transpose(0, 4, 2, 1, 3).reshape(groups * out_channels, depth, *kernel)
 
 
-def correlate_input(grad_output, w, size, stride, padding, groups):
-    """The gradient for x of size (H, W): the transposed steps, adding where `_columns` looked.  → (N, C, H, W)"""
-    batch, out_channels, height_out, width_out = grad_output.shape
-    group_channels, *kernel = w.shape[1:]
-    columns = w.reshape(groups, 1, out_channels // groups, -1, *kernel).transpose(0, 1, 4, 3, 5, 2)
-    columns = columns.reshape(groups, 1, -1, out_channels // groups)                         # (G, 1, kH·C/G·kW, O/G)
+def backward_input(grad_output, w, size, stride, padding, dilation, groups):
+    """The gradient of the input of size (H, W): the transposed steps, adding where windows looked.  → (N, C, H, W)"""
+    batch, _, height_out, width_out = grad_output.shape
+    depth, *kernel = w.shape[1:]
+    kernels = w.reshape(groups, 1, len(w) // groups, -1, *kernel).transpose(0, 1, 4, 3, 5, 2)
+    kernels = kernels.reshape(groups, 1, -1, len(w) // groups)           # (G, 1, kH·C/G·kW, O/G)
     height, width = size[0] + sum(padding[0]), size[1] + sum(padding[1])
-    grad = np.empty((batch, groups * group_channels, *size), grad_output.dtype)
-    for images in _blocks(grad, kernel, (height_out, width_out)):
-        back = grad_output[images].reshape(-1, groups, out_channels // groups, height_out, width_out)
-        count = len(back)
-        back = back.transpose(1, 3, 2, 0, 4).reshape(groups, height_out, out_channels // groups, -1)
-        spread = (columns @ back).reshape(groups, height_out, kernel[0], group_channels, kernel[1], count, width_out)
-        unfolded = np.zeros((groups, height, group_channels, kernel[1], count, width_out), grad.dtype)
+    grad_output = grad_output.reshape(batch, groups, -1, height_out, width_out)
+    grad = np.empty((batch, groups, depth, *size), grad_output.dtype)
+    for images, some in _blocks(grad.shape, kernel, (height_out, width_out)):
+        back = _back(grad_output[images, some])
+        spread = (kernels[some] @ back).reshape(len(back), height_out, kernel[0], depth, kernel[1], -1, width_out)
+        count = spread.shape[5]
+        unfolded = np.zeros((len(back), height, depth, kernel[1], count, width_out), grad.dtype)
         for u in range(kernel[0]):
             unfolded[:, u:u + (height_out - 1) * stride[0] + 1:stride[0]] += spread[:, :, u]
-        padded = np.zeros((groups, height, group_channels, count, width), grad.dtype)
+        padded = np.zeros((len(back), height, depth, count, width), grad.dtype)
         for v in range(kernel[1]):
             padded[..., v:v + (width_out - 1) * stride[1] + 1:stride[1]] += unfolded[:, :, :, v]
         inner = padded[:, padding[0][0]:padding[0][0] + size[0], :, :, padding[1][0]:padding[1][0] + size[1]]
-        grad[images] = inner.transpose(3, 0, 2, 1, 4).reshape(count, groups * group_channels, *size)
-    return grad
+        grad[images, some] = inner.transpose(3, 0, 2, 1, 4)
+    return grad.reshape(batch, groups * depth, *size)
 
 
-def _blocks(x, kernel, size):
-    """Slices of images."""
-    numbers = x.shape[1] * (x.shape[2] + 2 * kernel[0]) * kernel[1] * size[1]                # of one unfolded image
-    count = max(1, min(len(x), COLUMNS // size[1], LARGEST // numbers))
-    count = -(-len(x) // -(-len(x) // count))
-    return [slice(n, min(n + count, len(x))) for n in range(0, len(x), count)]
+def _blocks(shape, kernel, size):
+    """Slices of the images and of the groups of x (N, G, C/G, H, W)."""
+    batch, groups, depth, height, _ = shape
+    numbers = depth * (height + 2 * kernel[0]) * kernel[1] * size[1]     # of one unfolded image, in one group
+    images = equal_slices(batch, min(COLUMNS // size[1], LARGEST // numbers))
+    some = equal_slices(groups, GROUPS // (images[0].stop * numbers))
+    return [(n, g) for n in images for g in some]
 
 
-def _columns(x, kernel, size, stride, padding, groups):
-    """The windows of each output row as a matrix, a view.  → (G, H_out, kH·C/G·kW, N·W_out)"""
-    batch, channels, height, _ = x.shape
-    x = pad_rows(x, -padding[0][0], height + sum(padding[0]), padding[1])
-    height, depth = x.shape[2], channels // groups * kernel[1]
+def _unfold(x, kernel, size, stride, padding, unfolded):
+    """The windows of each row along its width alone.  → (G, H, C/G, kW, N, W_out)
+
+    unfolded: what the call before returned: written over, it stays in the cache.
+    """
+    batch, groups, depth, height, width = x.shape
+    x = pad_rows(x.reshape(batch, -1, height, width), -padding[0][0], height + sum(padding[0]), padding[1])
+    shape = (groups, depth, x.shape[2], kernel[1], batch, size[1])
     n, c, h, w = x.strides
-    unfolded = as_strided(x, (groups, height, channels // groups, kernel[1], batch, size[1]),
-                          (channels // groups * c, h, c, w, n, stride[1] * w)).copy()        # (G, H, C/G, kW, N, W_out)
-    row = unfolded.strides[1]
-    return as_strided(unfolded, (groups, size[0], kernel[0] * depth, batch * size[1]),
-                      (unfolded.strides[0], stride[0] * row, row // depth, x.itemsize))
+    windows = as_strided(x, shape, (depth * c, c, h, w, n, stride[1] * w)).swapaxes(1, 2)
+    if unfolded is None or unfolded.shape != windows.shape:
+        unfolded = np.empty(windows.shape, x.dtype)
+    unfolded[...] = windows
+    return unfolded
+
+
+def _columns(unfolded, kernel, size, stride):
+    """The windows of each output row as a matrix, a view.  → (G, H_out, kH·C/G·kW, N·W_out)"""
+    groups, _, depth, _, batch, width = unfolded.shape
+    group, row, _, column, *_ = unfolded.strides
+    return as_strided(unfolded, (groups, size[0], kernel[0] * depth * kernel[1], batch * width),
+                      (group, stride[0] * row, column, unfolded.itemsize))
+
+
+def _back(grad_output):
+    """What came back (N, G, O/G, H_out, W_out) for each output row as a matrix.  → (G, H_out, O/G, N·W_out)"""
+    back = grad_output.transpose(1, 3, 2, 0, 4)
+    return back.reshape(*back.shape[:3], -1)

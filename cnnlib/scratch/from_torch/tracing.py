@@ -1,90 +1,20 @@
-"""A network of PyTorch's on this engine: torch.fx writes down what its forward does, and we do the same.
+"""What the forward of a torch module does, as steps: torch.fx writes it down, `Traced` does the same on our tensors."""
 
-`from_torch` makes two things of a torch module: the same tree of parts with the same parameters (`_twin`), and a list
-of steps for training and one for use (`_steps`), which `_Traced.forward` walks. torch is imported within functions, and
-what they return holds nothing of torch.
-"""
-
-import difflib
-import functools
 import inspect
-import math
 import operator
 from collections import namedtuple
 
 import numpy as np
 
-from cnnlib.checks import axes_of
-
-from .. import functional as F
 from .. import nn
-from ..functional.random import generator
-from ..nn import weighted, weightless
-from ..nn.module import Module, Parameter
-from ..ops.deformable import deform_conv2d
-from ..tensor.autograd import Tensor, apply, cat, maximum, minimum, replacing, stack, where
-
-__all__ = ["from_torch"]
+from ..tensor.autograd import Tensor, replacing
+from .building import Part, build, class_name, copy_tensor, counterpart
+from .operations import OPERATIONS, VIEWS, meaning, same
 
 CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 
-def from_torch(module, /, **functions):
-    """The twin of a torch module: the same parts, parameters, buffers and outputs, on NumPy.
-
-    module: a torch.nn.Module that torch.fx can follow: what forward does may not depend on the numbers it meets. It
-    reads x += y as x = x + y: another name of x keeps the old numbers.
-    functions: the reader's own, in place of those of their names in `functional`: with conv2d=mine the network runs
-    `mine` wherever it convolves. It takes arrays as `functional.conv2d` does. What has its default is left out, so that
-    `mine` need not know of it, and what is the same for all axes comes as one number. The backward is
-    `functional.conv2d_backward` unless conv2d_backward=… is given too.
-    → a Module with torch's names, copies of the parameters, and train() and eval(). Arguments of forward that have a
-    default keep it. The torch module stays as it was.
-    Raises TypeError for what is no module or no function; ValueError for a name that `functional` does not have, and
-    for a layer or an operation that torch.fx cannot follow or that has no counterpart here, naming it.
-    """
-    import torch
-
-    if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"from_torch: module must be a torch.nn.Module, got {type(module).__name__}")
-    replaced = _replacements(functions)
-    if all(map(_kind, module.modules())):                                # a layer, or layers one after the other
-        twin = _twin(module, _kind(module), "", {})
-        if replaced:
-            twin.forward = functools.partial(_replacing, replaced, twin.forward)
-        return twin
-    twin = _twin(module, _Traced, "", {})
-    twin._replaced = replaced
-    before = {part: dict(vars(part)) for part in module.modules()}
-    try:
-        for mode in (True, False):
-            twin._plans[mode] = _steps(_trace(module.train(mode)), module, twin)
-    finally:
-        for part, attributes in before.items():                          # its mode, and what tracing left in it
-            vars(part).clear()
-            vars(part).update(attributes)
-    return twin
-
-
-class _Part(Module):
-    """A module of torch's that is made of others: its parts, parameters and buffers under their names.
-
-    What it does is a stretch of the steps of the whole network. Raises TypeError when it is called by itself.
-    """
-
-    def __init__(self, name):
-        super().__init__()
-        self._name = name
-
-    def forward(self, *inputs):
-        raise TypeError(f"{self._name}: from_torch knows what the whole network does; to run a part by itself, make a "
-                        "network of that part")
-
-    def __repr__(self):
-        return super().__repr__().replace(type(self).__name__, self._name, 1)
-
-
-class _Traced(_Part):
+class Traced(Part):
     """A network that takes one step after the other, as torch.fx saw them: (N, …)  →  what the torch module returns.
 
     Raises TypeError for another number of inputs, and what the steps raise.
@@ -92,7 +22,7 @@ class _Traced(_Part):
 
     def __init__(self, name):
         super().__init__(name)
-        self._plans = {}                 # {True: in training, False: in use}: the names of the inputs, and the steps
+        self._plans = {}                 # {mode, which is True in training: (the names of the inputs, the steps)}
         self._replaced = {}              # {function of `functional`: (the reader's own, its backward)}
 
     def forward(self, *inputs):
@@ -150,99 +80,28 @@ def _within(function, argument):
     return argument
 
 
-# ---- the parts -------------------------------------------------------------------------------------------------------
+# ---- from torch.fx to steps ------------------------------------------------------------------------------------------
 
-# Options that our layers of the same name do not have, and the value at which they do nothing.
-WITHOUT = {"Embedding": {"max_norm": None, "scale_grad_by_freq": False},
-           "MultiheadAttention": {"bias_k": None, "add_zero_attn": False}}
+def trace(module, replaced):
+    """The twin of a torch module, with the steps that it takes in training mode and in evaluation mode.
 
-
-def _kind(module):
-    """Our class for one of torch.nn: that of the same name. None for others.
-
-    A class that only adds an `__init__` to one of torch.nn counts as that.
+    replaced: {function of `functional`: (the reader's own, its backward)}
+    Raises ValueError for what torch.fx cannot follow and for what has no counterpart here.
     """
-    for cls in type(module).__mro__:
-        if cls.__module__.startswith("torch.nn.modules.") and cls.__name__ in nn.__all__ and cls.__name__ != "Module":
-            return getattr(nn, cls.__name__)
-        if any(callable(value) or isinstance(value, property) for name, value in vars(cls).items()
-               if not name.startswith("__")):
-            return None
-    return None
-
-
-def _twin(module, kind, path, seen):
-    """A module of ours, of class kind, for one of torch's and all below it.
-
-    seen: {id of a module or tensor of torch's: our twin of it}
-    """
-    if id(module) in seen:
-        return seen[id(module)]
-    _check_layer(module, path, kind)
-    if issubclass(kind, _Part):
-        twin = kind(type(module).__name__)
-    elif kind.__name__ in weightless.__all__:                            # attributes are named like the arguments
-        twin = kind(**{name: vars(module)[name] for name in inspect.signature(kind).parameters if name in vars(module)})
-    elif kind.__name__ in weighted.__all__:                              # without __init__, which would draw weights
-        twin = kind.__new__(kind)
-        Module.__init__(twin)
-        for name, value in vars(module).items():
-            if not name.startswith("_") and isinstance(value, (int, float, str, tuple, list, type(None))):
-                setattr(twin, name, value)
-    else:
-        twin = kind()
-    seen[id(module)] = twin
-    twin.training = module.training
-    for name, tensor in module._parameters.items():
-        twin.register_parameter(name, _copy(Parameter, tensor, _below(path, name), seen))
-    for name, tensor in module._buffers.items():
-        twin.register_buffer(name, _copy(Tensor, tensor, _below(path, name), seen),
-                             persistent=name not in module._non_persistent_buffers_set)
-    for name, child in module._modules.items():
-        below = None if child is None else _twin(child, _kind(child) or _Part, _below(path, name), seen)
-        twin.add_module(name, below)
+    twin = build(module, Traced)
+    twin._replaced = replaced
+    before = {part: dict(vars(part)) for part in module.modules()}
+    try:
+        for mode in (True, False):
+            twin._plans[mode] = _steps(_graph(module.train(mode)), module, twin)
+    finally:
+        for part, attributes in before.items():                          # its mode, and what tracing left in it
+            vars(part).clear()
+            vars(part).update(attributes)
     return twin
 
 
-def _check_layer(module, path, kind):
-    """Raises ValueError for what a twin would not do: hooks, options that ours lacks, a lone layer that we lack."""
-    where = f"layer \"{path}\"" if path else "the module"
-    if module._forward_hooks or module._forward_pre_hooks:
-        raise ValueError(f"from_torch: {where} is a {_class_name(module)} with hooks, which scratch does not have")
-    for option, value in WITHOUT.get(kind.__name__, {}).items():
-        if getattr(module, option) is not value:
-            raise ValueError(f"from_torch: {where} is a {_class_name(module)} with {option}, which scratch does not "
-                             "have")
-    if _kind(module) is None and not path and type(module).__module__.startswith("torch.nn.modules."):
-        raise ValueError(f"from_torch: {where} is a {_class_name(module)}, which scratch does not have")
-
-
-def _copy(kind, tensor, path, seen):
-    """A tensor of ours with a copy of the numbers; the same one for the same tensor of torch's."""
-    if tensor is None or id(tensor) in seen:
-        return seen.get(id(tensor))
-    try:
-        array = np.array(tensor.detach().cpu().numpy(), order="C")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"from_torch: {path} does not become a NumPy array: {error}") from error
-    if array.dtype.kind == "c" or (array.dtype.kind == "f" and array.dtype not in (np.float32, np.float64)):
-        raise ValueError(f"from_torch: {path} is {array.dtype}; scratch has float32 and float64")
-    seen[id(tensor)] = Parameter(array, tensor.requires_grad) if kind is Parameter else Tensor(array)
-    return seen[id(tensor)]
-
-
-def _below(path, name):
-    return f"{path}.{name}" if path else name
-
-
-def _class_name(module):
-    cls = type(module)
-    return f"torch.nn.{cls.__name__}" if cls.__module__.startswith("torch.nn.modules.") else cls.__name__
-
-
-# ---- the steps -------------------------------------------------------------------------------------------------------
-
-def _trace(module):
+def _graph(module):
     """The graph that torch.fx writes down; layers with a twin and those of torch.nn are one node each."""
     import torch.fx
 
@@ -251,7 +110,7 @@ def _trace(module):
         stuck = None
 
         def is_leaf_module(self, part, path):
-            return _kind(part) not in (None, *CONTAINERS) or super().is_leaf_module(part, path)
+            return counterpart(part) not in (None, *CONTAINERS) or super().is_leaf_module(part, path)
 
         def call_module(self, part, forward, args, kwargs):
             try:
@@ -270,7 +129,7 @@ def _trace(module):
     tracer = Tracer()
     try:
         return tracer.trace(module)
-    except Exception as error:                                           # whatever forward does to what is no tensor
+    except Exception as error:                                           # whatever forward does to what is not a tensor
         where = tracer.stuck or f"the module ({type(module).__name__})"
         raise ValueError(f"from_torch: torch.fx cannot follow the forward of {where}: {error}") from error
 
@@ -284,7 +143,7 @@ def _steps(graph, module, twin):
         if node.op == "get_attr":
             _keep_constant(module, twin, node.target)
         elif node.op != "placeholder":
-            run = _meaning(node, module, twin)
+            run = _what_runs(node, module, twin)
             args = _ours(node.args)
             options = {key: _ours(value) for key, value in node.kwargs.items()
                        if not (key == "_stacklevel" or (key in ("size_average", "reduce") and value is None))}
@@ -336,8 +195,10 @@ def _keep_constant(module, twin, path):
     *above, name = path.split(".")
     owner = _at(twin, ".".join(above)) if above else twin
     if not hasattr(owner, name):
-        setattr(owner, name, _copy(Tensor, _at(module, path), path, {}))
+        setattr(owner, name, copy_tensor(Tensor, _at(module, path), path, {}))
 
+
+# ---- what works in place ---------------------------------------------------------------------------------------------
 
 def _follow_changes(graph, twin):
     """Where an operation works in place, let all that later use its input use its result.
@@ -380,6 +241,8 @@ def _views(node, twin):
     return node.op != "placeholder" and _name(node) in VIEWS
 
 
+# ---- what a node calls -----------------------------------------------------------------------------------------------
+
 def _name(node):
     """The name of the function or method that a node calls."""
     return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
@@ -391,44 +254,20 @@ def _plain_name(node):
     return name if hasattr(operator, name) else name.removesuffix("_")
 
 
-def _meaning(node, module, twin):
-    """What a node means here: the path of a layer, or a function on our tensors.
-
-    Raises ValueError when there is none.
-    """
+def _what_runs(node, module, twin):
+    """What a node runs here: the path of a layer, or a function on our tensors. Raises ValueError if there is none."""
     if node.op == "output":
-        return _same
+        return same
     if node.op == "call_module":
-        if isinstance(_at(twin, node.target), _Part):
-            raise ValueError(f"from_torch: layer \"{node.target}\" is a {_class_name(_at(module, node.target))}, which "
+        if isinstance(_at(twin, node.target), Part):
+            raise ValueError(f"from_torch: layer \"{node.target}\" is a {class_name(_at(module, node.target))}, which "
                              "scratch does not have")
         return node.target
     name = _plain_name(node)
-    meaning = OPERATIONS.get(name) if node.op == "call_method" else _function(node.target, name)
-    if meaning is None:
+    run = OPERATIONS.get(name) if node.op == "call_method" else meaning(node.target, name)
+    if run is None:
         raise ValueError(f"from_torch: {_named(node)} has no counterpart in scratch")
-    return meaning
-
-
-def _function(function, name):
-    """What a function called by the network means on our tensors, or None."""
-    import torch
-
-    if isinstance(function, type) and issubclass(function, tuple):       # a namedtuple
-        return function
-    if function is getattr:
-        return _attribute
-    if function in (getattr(operator, name, None), getattr(math, name, None)):
-        return function
-    if (function.__module__ or "").startswith("torchvision."):
-        return TORCHVISION.get(name)
-    if (function.__module__ or "").startswith("cnnlib.blocks."):
-        return BLOCKS.get(name)
-    ours = {getattr(torch.nn.functional, name, None): name for name in F.__all__}
-    if function in ours:
-        return _functional(ours[function])
-    known = (getattr(library, function.__name__, None) for library in (torch, torch.nn.functional))
-    return OPERATIONS.get(name) if any(function is one for one in known) else None
+    return run
 
 
 def _named(node):
@@ -443,242 +282,3 @@ def _named(node):
     stack = list((node.meta.get("nn_module_stack") or {}).values())      # (path, class), from the outside in
     layer = node.target if node.op == "call_module" else stack[-1][0] if stack else ""
     return f"{called} in layer \"{layer}\"" if layer else called
-
-
-# ---- the reader's own functions --------------------------------------------------------------------------------------
-
-ONE_FOR_ALL_AXES = {"kernel_size", "stride", "padding", "dilation", "output_padding"}
-
-
-def _replacements(functions):
-    """{name: function} → {function of `functional`: (the reader's, its backward)}"""
-    for name, function in functions.items():
-        if name not in F.__all__:
-            near = difflib.get_close_matches(name, F.__all__, n=5)
-            raise ValueError(f"from_torch: functional has no {name}{'; near it are ' * bool(near)}{', '.join(near)}")
-        if not callable(function):
-            raise TypeError(f"from_torch: {name} must be a function, got {type(function).__name__}")
-    own = {name: _plainly(name, function) for name, function in functions.items()}
-    names = {name.removesuffix("_backward") for name in functions}
-    return {getattr(F, name): tuple(own.get(key, getattr(F, key)) for key in (name, f"{name}_backward"))
-            for name in names}
-
-
-def _plainly(name, function):
-    """The reader's function, called with (3, 3) as 3 and without arguments that have their default."""
-    signature = inspect.signature(getattr(F, name))
-
-    @functools.wraps(function)
-    def call(*args, **options):
-        named = {key: value for key, value in options.items() if key not in signature.parameters}    # saved, perhaps
-        given = signature.bind(*args, **{key: value for key, value in options.items() if key not in named})
-        given.apply_defaults()
-        positional, plain = [], True
-        for key, parameter in reversed(signature.parameters.items()):
-            value = given.arguments[key]
-            if key in ONE_FOR_ALL_AXES and isinstance(value, (tuple, list)) and len(set(value)) == 1:
-                value = value[0]
-            default = key == "inplace" or (not isinstance(value, np.ndarray) and value == parameter.default)
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                named |= {} if default else {key: value}
-            elif not (default and plain):                                # only the last ones can be left out
-                positional.insert(0, value)
-                plain = False
-        return function(*positional, **named)
-
-    return call
-
-
-def _replacing(replaced, forward, *inputs, **options):
-    with replacing(replaced):
-        return forward(*inputs, **options)
-
-
-# ---- what the functions and methods of torch mean on our tensors -----------------------------------------------------
-
-def _functional(name):
-    """F.NAME on tensors, which may also be given by name."""
-    function = getattr(F, name)
-    signature = inspect.signature(function)
-
-    def call(*args, **options):
-        given = signature.bind(*args, **options)
-        given.apply_defaults()
-        return apply(function, *given.args, **given.kwargs)
-
-    call.__signature__ = signature
-    return call
-
-
-def _same(value): return value
-def _add(input, other, alpha=1): return input + (other if alpha == 1 else other * alpha)
-def _sub(input, other, alpha=1): return input - (other if alpha == 1 else other * alpha)
-def _div(input, other): return input / other
-def _square(input): return input * input
-def _rsqrt(input): return 1 / input.sqrt()
-def _reciprocal(input): return 1 / input
-def _t(input): return input.T
-def _permute(input, *axes, dims=()): return input.permute(*(axes or dims))
-def _flip(input, *axes, dims=()): return input.flip(*(axes or dims))
-def _reshape(input, *sizes, shape=()): return input.reshape(*(sizes or shape))
-def _expand_as(input, other): return input.expand(*other.shape)
-def _reshape_as(input, other): return input.reshape(*other.shape)
-def _unbind(input, dim=0): return tuple(part.squeeze(dim) for part in input.split(1, dim))
-def _full(input, size, value): return Tensor(np.full(size, value, input.dtype))
-def _zeros_like(input): return _full(input, input.shape, 0)
-def _ones_like(input): return _full(input, input.shape, 1)
-def _new_zeros(input, *size): return _full(input, size[0] if isinstance(size[0], (tuple, list)) else size, 0)
-def _new_ones(input, *size): return _full(input, size[0] if isinstance(size[0], (tuple, list)) else size, 1)
-
-
-def _attribute(input, name):
-    if isinstance(input, Tensor) and name in ("data", "mT", "device"):
-        return input.detach() if name == "data" else input.transpose(-2, -1) if name == "mT" else "cpu"
-    return getattr(input, name)
-
-
-def _to(input, *args, dtype=None, **ignored):
-    """Another dtype, given by itself or by a tensor that has it; there is one device."""
-    dtypes = [getattr(arg, "dtype", arg) for arg in (dtype, *args) if isinstance(arg, (np.dtype, Tensor))]
-    return input.to(dtypes[0]) if dtypes else input
-
-
-def _spread(function):
-    """var or std: `unbiased`, which is torch's older word for correction=1, may come second."""
-    def call(input, dim=None, unbiased=None, *, correction=1, keepdim=False):
-        if isinstance(dim, bool):
-            dim, unbiased = None, dim
-        return function(input, dim, correction if unbiased is None else int(unbiased), keepdim)
-    return call
-
-
-_Extreme = namedtuple("_Extreme", "values indices")
-
-
-def _extreme(pairwise, overall, places):
-    """max or min: of two tensors, of all numbers, or along an axis, with the places."""
-    def call(input, dim=None, keepdim=False):
-        if isinstance(dim, Tensor):
-            return pairwise(input, dim)
-        if dim is None:
-            return overall(input)
-        axis, = axes_of("max", dim, input.ndim)
-        indices = places(input, axis, keepdim=True)
-        grid = list(np.ogrid[tuple(map(slice, input.shape))])
-        grid[axis] = indices.data
-        values = input[tuple(grid)]                                      # the gradient goes to the first of equals
-        return _Extreme(*(value if keepdim else value.squeeze(axis) for value in (values, indices)))
-    return call
-
-
-def _assert(condition, message=""):
-    if not condition:
-        raise ValueError(f"from_torch: the network expects: {message}")
-
-
-# torch.NAME(x, …) and x.NAME(…), also with an underscore behind: nothing is done in place, but see `_follow_changes`
-OPERATIONS = {
-    **{name: getattr(Tensor, name) for name in """
-        abs amax amin argmax argmin chunk clamp clip contiguous cos cpu detach dim double exp expand flatten float item
-        log masked_fill matmul mean numel pow relu repeat roll sigmoid sin size split sqrt squeeze sum tanh transpose
-        unflatten unsqueeze view
-    """.split()},
-    **{name: getattr(operator, name) for name in ("eq", "ge", "gt", "le", "lt", "mul", "ne", "neg")},
-    **{name: _functional(name) for name in ("log_softmax", "softmax")},
-    "_assert": _assert, "add": _add, "bmm": Tensor.matmul, "cat": cat, "clone": _same, "concat": cat,
-    "concatenate": cat, "div": _div, "divide": _div, "expand_as": _expand_as, "flip": _flip,
-    "max": _extreme(maximum, Tensor.max, Tensor.argmax), "maximum": maximum,
-    "min": _extreme(minimum, Tensor.min, Tensor.argmin), "minimum": minimum, "mm": Tensor.matmul,
-    "multiply": operator.mul, "new_ones": _new_ones, "new_zeros": _new_zeros, "ones_like": _ones_like,
-    "permute": _permute, "reciprocal": _reciprocal, "reshape": _reshape, "reshape_as": _reshape_as, "rsqrt": _rsqrt,
-    "square": _square, "stack": stack, "std": _spread(Tensor.std), "sub": _sub, "subtract": _sub,
-    "swapaxes": Tensor.transpose, "swapdims": Tensor.transpose, "t": _t, "to": _to, "true_divide": _div,
-    "type_as": _to, "unbind": _unbind, "var": _spread(Tensor.var), "view_as": _reshape_as, "where": where,
-    "zeros_like": _zeros_like,
-}
-# Those whose result may be a view of their input in torch, or the input itself.
-VIEWS = set("""
-    chunk contiguous cpu detach double dropout dropout2d expand expand_as flatten float getattr getitem permute reshape
-    reshape_as split squeeze stochastic_depth swapaxes swapdims t to transpose type_as unbind unflatten unsqueeze view
-    view_as
-""".split())
-
-
-# ---- the functions that torchvision keeps in one piece ---------------------------------------------------------------
-
-def _stochastic_depth(input, p, mode, training=True):
-    """Leave out whole images ("row") or the batch with probability p, and make up for it (Huang et al. 2016)."""
-    if not training or p == 0:
-        return input
-    shape = (input.shape[0] if mode == "row" else 1, *[1] * (input.ndim - 1))
-    kept = generator().random(shape) >= p
-    return input * Tensor((kept / max(1 - p, 1e-12)).astype(input.dtype))
-
-
-def _patch_merging_pad(x):
-    """Four neighbours side by side: (*, H, W, C)  →  (*, ⌈H/2⌉, ⌈W/2⌉, 4C)  (Liu et al. 2021)."""
-    x = apply(F.pad, x, (0, 0, 0, x.shape[-2] % 2, 0, x.shape[-3] % 2))
-    return cat([x[..., row::2, column::2, :] for column in (0, 1) for row in (0, 1)], -1)
-
-
-def _relative_position_bias(table, index, window_size):
-    """A number for each head and pair of pixels of a window, by their distance: (D, h)  →  (1, h, T, T)."""
-    tokens = math.prod(window_size)
-    return table[index].reshape(tokens, tokens, -1).permute(2, 0, 1).unsqueeze(0)
-
-
-def _shifted_window_attention(input, qkv_weight, proj_weight, relative_position_bias, window_size, num_heads,
-                              shift_size, attention_dropout=0.0, dropout=0.0, qkv_bias=None, proj_bias=None,
-                              logit_scale=None, training=True):
-    """Attention within windows, which a shift lays across those of the layer before (Liu et al. 2021, Swin).
-
-    input: (N, H, W, C)  →  (N, H, W, C).  logit_scale (h, 1, 1): the scores are cosines times that (Swin V2).
-    """
-    batch, height, width, channels = input.shape
-    x = apply(F.pad, input, (0, 0, 0, -width % window_size[1], 0, -height % window_size[0]))
-    padded = x.shape[1:3]
-    rows, columns = (size // window for size, window in zip(padded, window_size, strict=True))
-    shift = [0 if count == 1 else by for count, by in zip((rows, columns), shift_size, strict=True)]
-    x = x.roll([-by for by in shift], (1, 2))
-    x = x.reshape(batch, rows, window_size[0], columns, window_size[1], channels)
-    x = x.permute(0, 1, 3, 2, 4, 5).reshape(batch * rows * columns, math.prod(window_size), channels)  # (N·w, T, C)
-
-    if logit_scale is not None and qkv_bias is not None:                 # keys have no bias
-        q_bias, k_bias, v_bias = qkv_bias.chunk(3)
-        qkv_bias = cat([q_bias, _zeros_like(k_bias), v_bias])
-    qkv = apply(F.linear, x, qkv_weight, qkv_bias).unflatten(-1, (3, num_heads, -1))
-    q, k, v = qkv.permute(2, 0, 3, 1, 4)                                 # (N·w, h, T, C/h) each
-    if logit_scale is None:
-        scores = (q * (channels // num_heads) ** -0.5) @ k.transpose(-2, -1)
-    else:
-        cosines = apply(F.normalize, q, dim=-1) @ apply(F.normalize, k, dim=-1).transpose(-2, -1)
-        scores = cosines * logit_scale.clamp(max=math.log(100)).exp()
-    scores = scores + relative_position_bias                             # (N·w, h, T, T)
-    if any(shift):
-        apart = Tensor(_apart(padded, window_size, shift).astype(input.dtype) * -100)
-        scores = (scores.unflatten(0, (batch, -1)) + apart).flatten(0, 1)
-    attention = apply(F.dropout, scores.softmax(-1), attention_dropout, training)
-    x = (attention @ v).transpose(1, 2).flatten(2)                       # (N·w, T, C)
-    x = apply(F.dropout, apply(F.linear, x, proj_weight, proj_bias), dropout, training)
-
-    x = x.reshape(batch, rows, columns, *window_size, channels).permute(0, 1, 3, 2, 4, 5)
-    x = x.reshape(batch, *padded, channels).roll(shift, (1, 2))
-    return x[:, :height, :width]
-
-
-def _apart(size, window, shift):
-    """True for two pixels of one window which only the shift around the edge has brought together: (w, 1, T, T)."""
-    region = [(np.arange(n) >= n - by).astype(int) if by else np.zeros(n, int)
-              for n, by in zip(size, shift, strict=True)]
-    region = 2 * region[0][:, None] + region[1]                          # (H, W)
-    region = region.reshape(size[0] // window[0], window[0], size[1] // window[1], window[1]).swapaxes(1, 2)
-    region = region.reshape(-1, math.prod(window))                       # (w, T)
-    return (region[:, :, None] != region[:, None, :])[:, None]
-
-
-TORCHVISION = {"_get_relative_position_bias": _relative_position_bias, "_patch_merging_pad": _patch_merging_pad,
-               "shifted_window_attention": _shifted_window_attention, "stochastic_depth": _stochastic_depth}
-
-# ---- the functions that `cnnlib.blocks` keeps in one piece, with torch.fx.wrap ---------------------------------------
-
-BLOCKS = {"deform_conv2d": functools.partial(apply, deform_conv2d)}

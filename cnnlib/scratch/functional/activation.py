@@ -1,8 +1,11 @@
 """Activations, forward and backward: functions of each element, softmax along an axis, and dropout.
 
 dy stands for the gradient of the output, dx for that of the input. `inplace` is accepted as in torch, but the input is
-never changed. A large array is worked through block by block, so that the next step still finds in the cache what the
-last one wrote.
+never changed.
+
+A large array is worked through in chunks that stay in the cache. `in_chunks` takes the formula as it is written. Where
+that takes much longer than PyTorch, the formula is computed from the inside out in the place of its result, with no
+arrays for the steps on the way, which spares up to a third of the time; a comment beside each step says what it gives.
 """
 
 import math
@@ -11,6 +14,7 @@ import numpy as np
 
 from cnnlib.checks import FLOATS, check_choice, check_float, check_grad_output, is_int
 
+from ..fast.chunks import CHUNK, chunks, in_chunks
 from .random import generator
 
 __all__ = [
@@ -39,11 +43,8 @@ def relu(input, inplace=False):
 
 def relu_backward(grad_output, input, inplace=False):
     """dx = dy where x > 0, else 0."""
-    input, grad_output, dx = _with_gradient("relu_backward", input, grad_output)
-    for x, dy, d in _blocks(input, grad_output, dx):
-        np.copyto(d, x > 0)
-        d *= dy
-    return (dx,)
+    input, grad_output = _with_gradient("relu_backward", input, grad_output)
+    return (_gradient_where(lambda x: x > 0, input, grad_output),)
 
 
 def relu6(input, inplace=False):
@@ -60,7 +61,8 @@ def relu6(input, inplace=False):
 
 def relu6_backward(grad_output, input, inplace=False):
     """dx = dy where 0 < x < 6, else 0."""
-    return _clip_backward("relu6_backward", grad_output, input, 0, 6, 1)
+    input, grad_output = _with_gradient("relu6_backward", input, grad_output)
+    return (_gradient_where(lambda x: (x > 0) & (x < 6), input, grad_output),)
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
@@ -79,7 +81,8 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
 
 def hardtanh_backward(grad_output, input, min_val=-1.0, max_val=1.0, inplace=False):
     """dx = dy where min_val < x < max_val, else 0."""
-    return _clip_backward("hardtanh_backward", grad_output, input, min_val, max_val, 1)
+    input, grad_output = _with_gradient("hardtanh_backward", input, grad_output)
+    return (_gradient_where(lambda x: (x > min_val) & (x < max_val), input, grad_output),)
 
 
 def hardsigmoid(input, inplace=False):
@@ -92,17 +95,18 @@ def hardsigmoid(input, inplace=False):
     """
     input, = check_float("hardsigmoid", input=input)
     out = np.empty(input.shape, input.dtype)
-    for x, y in _blocks(input, out):
-        np.add(x, 3, out=y)
-        np.clip(y, 0, 6, out=y)
+    for x, y in chunks(input, out):
+        np.add(x, 3, out=y)                                              # x + 3
+        np.clip(y, 0, 6, out=y)                                          # min(max(0, x + 3), 6)
         y *= 1 / 6
     return out
 
 
 def hardsigmoid_backward(grad_output, input, inplace=False):
     """dx = dy / 6 where −3 < x < 3, else 0."""
+    input, grad_output = _with_gradient("hardsigmoid_backward", input, grad_output)
     sixth = float(np.float32(1 / 6))                                     # torch has it in float32 for float64 too
-    return _clip_backward("hardsigmoid_backward", grad_output, input, -3, 3, sixth)
+    return (_gradient_where(lambda x: (x > -3) & (x < 3), input, grad_output, sixth),)
 
 
 def hardswish(input, inplace=False):
@@ -115,25 +119,26 @@ def hardswish(input, inplace=False):
     """
     input, = check_float("hardswish", input=input)
     out = np.empty(input.shape, input.dtype)
-    for x, y in _blocks(input, out):
-        np.add(x, 3, out=y)
-        np.clip(y, 0, 6, out=y)
+    for x, y in chunks(input, out):
+        np.add(x, 3, out=y)                                              # x + 3
+        np.clip(y, 0, 6, out=y)                                          # min(max(0, x + 3), 6)
         y *= 1 / 6
-        y *= x
+        y *= x                                                           # x · min(max(0, x + 3), 6) / 6
     return out
 
 
 def hardswish_backward(grad_output, input, inplace=False):
     """dx = dy · (2x + 3) / 6 where −3 < x < 3; 0 below, dy above."""
-    input, grad_output, dx = _with_gradient("hardswish_backward", input, grad_output)
-    for x, dy, d in _blocks(input, grad_output, dx):
+    input, grad_output = _with_gradient("hardswish_backward", input, grad_output)
+    dx = np.empty(input.shape, input.dtype)
+    for x, dy, d in chunks(input, grad_output, dx):
         c = np.clip(x, -3, 3)
-        np.copyto(d, np.abs(c) < 3)
-        d *= c                                                           # x between, 0 outside
-        d += c
-        d += 3
+        _where(np.abs(c) < 3, c, out=d)                                  # x between, 0 outside
+        d += c                                                           # 2x; −3 below, 3 above
+        d += 3                                                           # 2x + 3; 0 below, 6 above
         d *= 1 / 6
-        d *= dy
+        _where(x > -3, dy, out=c)                                        # 0 · ∞ is NaN
+        d *= c                                                           # dy · (2x + 3) / 6; 0 below, dy above
     return (dx,)
 
 
@@ -146,18 +151,20 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
     Raises TypeError for other dtypes.  Source: `torch.nn.functional.leaky_relu`.
     """
     input, = check_float("leaky_relu", input=input)
+    larger = np.maximum if negative_slope <= 1 else np.minimum
     out = np.empty(input.shape, input.dtype)
-    for x, y in _blocks(input, out):
-        np.multiply(x, negative_slope, out=y)
-        (np.maximum if negative_slope <= 1 else np.minimum)(x, y, out=y)
+    for x, y in chunks(input, out):
+        np.multiply(x, negative_slope, out=y)                            # negative_slope · x
+        larger(x, y, out=y)
     return out
 
 
 def leaky_relu_backward(grad_output, input, negative_slope=0.01, inplace=False):
     """dx = dy where x > 0, else negative_slope · dy."""
-    input, grad_output, dx = _with_gradient("leaky_relu_backward", input, grad_output)
-    for x, dy, d in _blocks(input, grad_output, dx):
-        np.copyto(d, x > 0)
+    input, grad_output = _with_gradient("leaky_relu_backward", input, grad_output)
+    dx = np.empty(input.shape, input.dtype)
+    for x, dy, d in chunks(input, grad_output, dx):
+        np.copyto(d, x > 0)                                              # 1 or 0
         d *= 1 - negative_slope
         d += negative_slope                                              # 1 or negative_slope
         d *= dy
@@ -206,8 +213,8 @@ def sigmoid(input, *, saved=None):
     """
     input, = check_float("sigmoid", input=input)
     out = np.empty(input.shape, input.dtype)
-    for x, y in _blocks(input, out):
-        _sigmoid(x, y)
+    for x, y in chunks(input, out):
+        _sigmoid(x, out=y)
     if saved is not None:
         saved["out"] = out
     return out
@@ -215,12 +222,13 @@ def sigmoid(input, *, saved=None):
 
 def sigmoid_backward(grad_output, input, *, saved=None):
     """dx = dy · σ(x) · (1 − σ(x))."""
-    input, grad_output, dx = _with_gradient("sigmoid_backward", input, grad_output)
+    input, grad_output = _with_gradient("sigmoid_backward", input, grad_output)
     out = saved["out"] if saved else sigmoid(input)
-    for y, dy, d in _blocks(out, grad_output, dx):
-        np.subtract(1, y, out=d)
-        d *= y
-        d *= dy
+    dx = np.empty(input.shape, input.dtype)
+    for y, dy, d in chunks(out, grad_output, dx):
+        np.subtract(1, y, out=d)                                         # 1 − y
+        d *= y                                                           # y · (1 − y)
+        d *= dy                                                          # dy · y · (1 − y)
     return (dx,)
 
 
@@ -241,13 +249,9 @@ def tanh(input, *, saved=None):
 
 def tanh_backward(grad_output, input, *, saved=None):
     """dx = dy · (1 − tanh² x)."""
-    input, grad_output, dx = _with_gradient("tanh_backward", input, grad_output)
+    input, grad_output = _with_gradient("tanh_backward", input, grad_output)
     out = saved["out"] if saved else np.tanh(input)
-    for y, dy, d in _blocks(out, grad_output, dx):
-        np.square(y, out=d)
-        np.subtract(1, d, out=d)
-        d *= dy
-    return (dx,)
+    return (in_chunks(lambda y, dy: dy * (1 - y * y), out, grad_output),)
 
 
 def logsigmoid(input):
@@ -259,25 +263,14 @@ def logsigmoid(input):
     Raises TypeError for other dtypes.  Source: `torch.nn.functional.logsigmoid`.
     """
     input, = check_float("logsigmoid", input=input)
-    out = np.empty(input.shape, input.dtype)
-    for x, y in _blocks(input, out):
-        np.abs(x, out=y)
-        np.negative(y, out=y)
-        np.exp(y, out=y)
-        np.log1p(y, out=y)
-        np.subtract(np.minimum(x, 0), y, out=y)
-    return out
+    return in_chunks(lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), input)
 
 
 def logsigmoid_backward(grad_output, input):
     """dx = dy · (1 − σ(x)) = dy / (1 + exp(x))."""
-    input, grad_output, dx = _with_gradient("logsigmoid_backward", input, grad_output)
+    input, grad_output = _with_gradient("logsigmoid_backward", input, grad_output)
     with np.errstate(over="ignore"):                                     # exp(x) = ∞ gives dy/∞ = 0, as it should
-        for x, dy, d in _blocks(input, grad_output, dx):
-            np.exp(x, out=d)
-            d += 1
-            np.divide(dy, d, out=d)
-    return (dx,)
+        return (in_chunks(lambda x, dy: dy / (1 + np.exp(x)), input, grad_output),)
 
 
 def softplus(input, beta=1, threshold=20):
@@ -289,33 +282,28 @@ def softplus(input, beta=1, threshold=20):
     Raises TypeError for other dtypes.  Source: `torch.nn.functional.softplus`.
     """
     input, = check_float("softplus", input=input)
-    out = np.empty(input.shape, input.dtype)
+    beta, threshold = float(beta), float(threshold)
+
+    def formula(x):
+        y = beta * x
+        out = np.log1p(np.exp(np.minimum(y, threshold))) / beta          # minimum: so that exp(y) does not overflow
+        return _or_straight(y > threshold, x, out)
+
     with np.errstate(divide="ignore", invalid="ignore"):                 # beta = 0 gives ∞, as in torch
-        for x, y in _blocks(input, out):
-            np.multiply(x, beta, out=y)
-            straight = y > threshold
-            np.minimum(y, threshold, out=y)                              # so that exp(y) does not overflow
-            np.exp(y, out=y)
-            np.log1p(y, out=y)
-            y /= beta
-            if straight.any():
-                np.copyto(y, x, where=straight)
-    return out
+        return in_chunks(formula, input)
 
 
 def softplus_backward(grad_output, input, beta=1, threshold=20):
     """dx = dy · σ(beta · x) = dy / (1 + exp(−beta · x)), and dy where beta · x > threshold."""
-    input, grad_output, dx = _with_gradient("softplus_backward", input, grad_output)
-    with np.errstate(over="ignore"):
-        for x, dy, d in _blocks(input, grad_output, dx):
-            np.multiply(x, -beta, out=d)
-            straight = d < -threshold
-            np.exp(d, out=d)
-            if straight.any():
-                d[straight] = 0
-            d += 1
-            np.divide(dy, d, out=d)
-    return (dx,)
+    input, grad_output = _with_gradient("softplus_backward", input, grad_output)
+    beta, threshold = float(beta), float(threshold)
+
+    def formula(x, dy):
+        y = beta * x
+        return _or_straight(y > threshold, dy, dy / (1 + np.exp(-y)))
+
+    with np.errstate(over="ignore"):                                     # exp(−y) = ∞ gives dy/∞ = 0, as it should
+        return (in_chunks(formula, input, grad_output),)
 
 
 def elu(input, alpha=1.0, inplace=False):
@@ -326,12 +314,14 @@ def elu(input, alpha=1.0, inplace=False):
     input: (*)  →  (*)
     Raises TypeError for other dtypes.  Source: `torch.nn.functional.elu`.
     """
-    return _elu("elu", input, 1, alpha)
+    input, = check_float("elu", input=input)
+    return _elu(input, 1, float(alpha))
 
 
 def elu_backward(grad_output, input, alpha=1.0, inplace=False):
     """dx = dy where x > 0, else alpha · exp(x) · dy."""
-    return _elu_backward("elu_backward", grad_output, input, 1, alpha)
+    input, grad_output = _with_gradient("elu_backward", input, grad_output)
+    return _elu_backward(grad_output, input, 1, float(alpha))
 
 
 def selu(input, inplace=False):
@@ -342,12 +332,14 @@ def selu(input, inplace=False):
     input: (*)  →  (*)
     Raises TypeError for other dtypes.  Source: `torch.nn.functional.selu`.
     """
-    return _elu("selu", input, _SELU_SCALE, _SELU_SCALE * _SELU_ALPHA)
+    input, = check_float("selu", input=input)
+    return _elu(input, _SELU_SCALE, _SELU_SCALE * _SELU_ALPHA)
 
 
 def selu_backward(grad_output, input, inplace=False):
     """dx = λ · dy where x > 0, else λ · α · exp(x) · dy."""
-    return _elu_backward("selu_backward", grad_output, input, _SELU_SCALE, _SELU_SCALE * _SELU_ALPHA)
+    input, grad_output = _with_gradient("selu_backward", input, grad_output)
+    return _elu_backward(grad_output, input, _SELU_SCALE, _SELU_SCALE * _SELU_ALPHA)
 
 
 def silu(input, inplace=False, *, saved=None):
@@ -361,9 +353,9 @@ def silu(input, inplace=False, *, saved=None):
     input, = check_float("silu", input=input)
     out = np.empty(input.shape, input.dtype)
     gate = out if saved is None else np.empty(input.shape, input.dtype)
-    for x, s, y in _blocks(input, gate, out):
-        _sigmoid(x, s)
-        np.multiply(s, x, out=y)
+    for x, s, y in chunks(input, gate, out):
+        _sigmoid(x, out=s)
+        np.multiply(x, s, out=y)                                         # x · σ(x)
     if saved is not None:
         saved["sigmoid"] = gate
     return out
@@ -371,14 +363,15 @@ def silu(input, inplace=False, *, saved=None):
 
 def silu_backward(grad_output, input, inplace=False, *, saved=None):
     """dx = dy · σ(x) · (1 + x · (1 − σ(x)))."""
-    input, grad_output, dx = _with_gradient("silu_backward", input, grad_output)
+    input, grad_output = _with_gradient("silu_backward", input, grad_output)
     gate = saved["sigmoid"] if saved else sigmoid(input)
-    for x, s, dy, d in _blocks(input, gate, grad_output, dx):
-        np.subtract(1, s, out=d)
-        d *= x
-        d += 1
-        d *= s
-        d *= dy
+    dx = np.empty(input.shape, input.dtype)
+    for x, s, dy, d in chunks(input, gate, grad_output, dx):
+        np.subtract(1, s, out=d)                                         # 1 − s
+        d *= x                                                           # x · (1 − s)
+        d += 1                                                           # 1 + x · (1 − s)
+        d *= s                                                           # s · (1 + x · (1 − s))
+        d *= dy                                                          # dy · s · (1 + x · (1 − s))
     return (dx,)
 
 
@@ -391,29 +384,23 @@ def mish(input, inplace=False):
     Raises TypeError for other dtypes.  Source: `torch.nn.functional.mish`.
     """
     input, = check_float("mish", input=input)
-    out = np.empty(input.shape, input.dtype)
-    for x, y in _blocks(input, out):
+
+    def formula(x):
         e, n = _mish_parts(x)
-        np.divide(n, n + 2, out=y)
-        y *= x
-    return out
+        return x * (n / (n + 2))
+
+    return in_chunks(formula, input)
 
 
 def mish_backward(grad_output, input, inplace=False):
     """dx = dy · (n + 4x · e · (e + 1) / (n + 2)) / (n + 2)      with n = e · (e + 2), e = exp(x)."""
-    input, grad_output, dx = _with_gradient("mish_backward", input, grad_output)
-    for x, dy, d in _blocks(input, grad_output, dx):
+    input, grad_output = _with_gradient("mish_backward", input, grad_output)
+
+    def formula(x, dy):
         e, n = _mish_parts(x)
-        np.minimum(x, 20, out=d)                                         # beyond 20 dx = dy
-        d *= 4
-        d *= e
-        d *= e + 1
-        e = np.add(n, 2, out=e)                                          # n + 2; e is no longer needed
-        d /= e
-        d += n
-        d /= e
-        d *= dy
-    return (dx,)
+        return dy * ((n + 4 * np.minimum(x, 20) * e * (e + 1) / (n + 2)) / (n + 2))          # beyond 20 dx = dy
+
+    return (in_chunks(formula, input, grad_output),)
 
 
 # ---- gelu ------------------------------------------------------------------------------------------------------------
@@ -433,19 +420,21 @@ def gelu(input, approximate="none", *, saved=None):
 
     out = x · Φ(x) = x · (1 + erf(x/√2)) / 2;  approximate="tanh": x · (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2
 
-    input: (*)  →  (*).  saved: a dict in which the forward leaves Φ(x) for the backward.
+    input: (*)  →  (*).  saved: a dict in which the forward leaves the slope Φ(x) + x · Φ'(x) for the backward.
     Raises TypeError for other dtypes, ValueError for another approximate.  Source: `torch.nn.functional.gelu`.
     """
     input, = check_float("gelu", input=input)
     check_choice("gelu", "approximate", approximate, ("none", "tanh"))
     out = np.empty(input.shape, input.dtype)
-    cdf = out if saved is None else np.empty(input.shape, input.dtype)
+    slope = out if saved is None else np.empty(input.shape, input.dtype)
     with np.errstate(over="ignore"):                                     # x² or its powers at ∞: tanh makes 1 of it
-        for x, p, y in _blocks(input, cdf, out):
-            _normal_cdf(x, approximate, p)
-            np.multiply(p, x, out=y)
+        for x, y, d in chunks(input, out, slope):
+            _normal_cdf(x, approximate, out=y)                           # Φ(x)
+            if saved is not None:
+                _gelu_slope(x, y, approximate, out=d)
+            y *= x                                                       # x · Φ(x)
     if saved is not None:
-        saved["cdf"] = cdf
+        saved["slope"] = slope
     return out
 
 
@@ -454,27 +443,11 @@ def gelu_backward(grad_output, input, approximate="none", *, saved=None):
 
     approximate="tanh": Φ(x) = (1 + tanh a(x)) / 2, so Φ'(x) = 2 Φ(x) · (1 − Φ(x)) · a'(x) with a(x) = a₀x + a₁x³.
     """
-    input, grad_output, dx = _with_gradient("gelu_backward", input, grad_output)
+    input, grad_output = _with_gradient("gelu_backward", input, grad_output)
     check_choice("gelu_backward", "approximate", approximate, ("none", "tanh"))
-    cdf = saved["cdf"] if saved else np.empty(input.shape, input.dtype)
-    with np.errstate(over="ignore"):
-        for x, p, dy, d in _blocks(input, cdf, grad_output, dx):
-            if not saved:
-                _normal_cdf(x, approximate, p)
-            np.square(x, out=d)
-            if approximate == "none":
-                d *= -0.5
-                np.exp(d, out=d)
-                d *= 1 / math.sqrt(2 * math.pi)
-            else:
-                d *= 6 * _GELU_TANH[1]
-                d += 2 * _GELU_TANH[0]
-                d *= p
-                d *= 1 - p
-            d *= x
-            d += p
-            d *= dy
-    return (dx,)
+    if not saved:
+        gelu(input, approximate, saved=(saved := {}))
+    return (np.multiply(grad_output, saved["slope"], out=np.empty(input.shape, input.dtype)),)
 
 
 # ---- along an axis ---------------------------------------------------------------------------------------------------
@@ -598,16 +571,7 @@ def dropout2d_backward(grad_output, input, p=0.5, training=True, inplace=False, 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
-_BLOCK = 1 << 18                                                         # bytes: three such blocks fit a cache of 1 MB
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-
-
-def _blocks(*arrays):
-    """Arrays of one shape, cut alike into blocks.  → tuples of views with one axis (of a copy, if not contiguous)"""
-    step = _BLOCK // arrays[0].itemsize
-    arrays = [array.reshape(-1) for array in arrays]
-    for start in range(0, arrays[0].size, step):
-        yield [array[start:start + step] for array in arrays]
 
 
 def _columns(dim, *arrays):
@@ -615,7 +579,7 @@ def _columns(dim, *arrays):
     shape = arrays[0].shape or (1,)
     outer, size, inner = math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1:])
     arrays = [array.reshape(outer, size, inner) for array in arrays]
-    columns = max(1, _BLOCK // arrays[0].itemsize // max(1, size))       # at a time
+    columns = max(1, CHUNK // max(1, size))                              # at a time
     n, m = max(1, columns // max(1, inner)), max(16, columns)            # 16: at least a line of the cache
     for i in range(0, outer if size else 0, n):
         for j in range(0, inner, m):
@@ -638,19 +602,38 @@ def _sum(x):
 
 
 def _with_gradient(name, input, grad_output):
-    """input and grad_output, checked, and room for the gradient."""
+    """input and grad_output, checked."""
     input, = check_float(name, input=input)
-    return input, check_grad_output(name, grad_output, input.shape, input.dtype), np.empty(input.shape, input.dtype)
+    return input, check_grad_output(name, grad_output, input.shape, input.dtype)
 
 
-def _clip_backward(name, grad_output, input, lower, upper, slope):
-    """slope · dy where lower < x < upper, else 0."""
-    input, grad_output, dx = _with_gradient(name, input, grad_output)
-    for x, dy, d in _blocks(input, grad_output, dx):
-        np.copyto(d, (x > lower) & (x < upper))
-        d *= slope
-        d *= dy
-    return (dx,)
+def _where(condition, y, out):
+    """np.where(condition, y, 0): the bits of y, read as an integer, times 1 or 0.
+
+    As a number y times 0 would be NaN for an infinite y. np.where takes ten times as long, since no processor foresees
+    which of two numbers it will be.
+    """
+    integer = np.int32 if y.itemsize == 4 else np.int64
+    bits = out.view(integer)
+    bits[:] = condition
+    bits *= y.view(integer)
+
+
+def _gradient_where(condition, input, grad_output, slope=1):
+    """slope · dy where the condition of x is true, else 0"""
+    dx = np.empty(input.shape, input.dtype)
+    for x, dy, d in chunks(input, grad_output, dx):
+        _where(condition(x), dy, out=d)
+        if slope != 1:
+            d *= slope
+    return dx
+
+
+def _or_straight(condition, x, y):
+    """x where the condition is true, else y: that is rare, as a rule it is nowhere."""
+    if condition.any():
+        np.copyto(y, x, where=condition)
+    return y
 
 
 def _per_channel(name, input, weight):
@@ -667,37 +650,36 @@ def _per_channel(name, input, weight):
 
 
 def _sigmoid(x, out):
-    """1 / (1 + exp(−x)) in out."""
-    np.negative(x, out=out)
+    """1 / (1 + exp(−x))"""
+    np.negative(x, out=out)                                              # −x
     with np.errstate(over="ignore"):                                     # exp(−x) = ∞ gives 1/∞ = 0, as it should
-        np.exp(out, out=out)
-    out += 1
-    np.divide(1, out, out=out)
+        np.exp(out, out=out)                                             # exp(−x)
+    out += 1                                                             # 1 + exp(−x)
+    np.divide(1, out, out=out)                                           # 1 / (1 + exp(−x))
 
 
-def _elu(name, input, slope, height):
+def _elu(input, slope, height):
     """slope · max(0, x) + height · (exp(min(0, x)) − 1)"""
-    input, = check_float(name, input=input)
     out = np.empty(input.shape, input.dtype)
-    for x, y in _blocks(input, out):
-        np.minimum(x, 0, out=y)
-        np.expm1(y, out=y)                                               # exp(y) − 1, exact near 0 too
-        y *= height
+    for x, y in chunks(input, out):
+        np.minimum(x, 0, out=y)                                          # min(0, x)
+        np.expm1(y, out=y)                                               # exp(min(0, x)) − 1, exact near 0 too
+        y *= height                                                      # height · (exp(min(0, x)) − 1)
         positive = np.maximum(x, 0)
-        positive *= slope
+        positive *= slope                                                # slope · max(0, x)
         y += positive
     return out
 
 
-def _elu_backward(name, grad_output, input, slope, height):
+def _elu_backward(grad_output, input, slope, height):
     """slope · dy where x > 0, else height · exp(x) · dy"""
-    input, grad_output, dx = _with_gradient(name, input, grad_output)
-    for x, dy, d in _blocks(input, grad_output, dx):
+    dx = np.empty(input.shape, input.dtype)
+    for x, dy, d in chunks(input, grad_output, dx):
         np.minimum(x, 0, out=d)
-        np.exp(d, out=d)
+        np.exp(d, out=d)                                                 # 1 where x > 0, else exp(x)
         d *= height
-        if slope != height:                                              # so far it is height where x > 0
-            d += (x > 0) * x.dtype.type(slope - height)
+        if slope != height:
+            d += (x > 0) * x.dtype.type(slope - height)                  # slope where x > 0, else height · exp(x)
         d *= dy
     return (dx,)
 
@@ -709,7 +691,7 @@ def _mish_parts(x):
 
 
 def _normal_cdf(x, approximate, out):
-    """Φ(x) in out."""
+    """Φ(x) = (1 + tanh(x · p(x²))) / 2, in float64 (1 + erf(x/√2)) / 2"""
     if approximate == "none" and x.dtype == np.float64:
         np.multiply(x, math.sqrt(0.5), out=out)
         out[:] = _erf(out)
@@ -719,6 +701,22 @@ def _normal_cdf(x, approximate, out):
         np.tanh(out, out=out)
     out += 1
     out *= 0.5
+
+
+def _gelu_slope(x, p, approximate, out):
+    """Φ(x) + x · Φ'(x), with p = Φ(x)"""
+    np.square(x, out=out)                                                # x²
+    if approximate == "none":
+        out *= -0.5                                                      # −x²/2
+        np.exp(out, out=out)                                             # exp(−x²/2)
+        out *= 1 / math.sqrt(2 * math.pi)                                # Φ'(x)
+    else:
+        out *= 6 * _GELU_TANH[1]                                         # 6 a₁x²
+        out += 2 * _GELU_TANH[0]                                         # 2 a'(x) = 2a₀ + 6 a₁x²
+        out *= p                                                         # 2 a'(x) · Φ(x)
+        out *= 1 - p                                                     # Φ'(x)
+    out *= x                                                             # x · Φ'(x)
+    out += p                                                             # Φ(x) + x · Φ'(x)
 
 
 # Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969); coefficients of his CALERF.

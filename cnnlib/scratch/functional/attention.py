@@ -83,8 +83,8 @@ def _weights(query, keys, attn_mask, is_causal, scale):
         scores += attn_mask
         weights = softmax(scores, -1)
     nowhere = np.max(attn_mask, axis=-1, keepdims=True, initial=-np.inf) == -np.inf
-    if nowhere.any():
-        np.copyto(weights, 0, where=nowhere)
+    if nowhere.any():                                                    # but NaN stays NaN
+        np.copyto(weights, 0, where=nowhere & (np.max(scores, axis=-1, keepdims=True, initial=-np.inf) == -np.inf))
     return weights
 
 

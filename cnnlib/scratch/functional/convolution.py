@@ -3,17 +3,16 @@
 Shapes follow PyTorch: N images of C channels, H rows and W columns are an array (N, C, H, W); the axis N may be left
 out. What a deep-learning library calls convolution is cross-correlation: the kernel is laid on the image as it stands.
 
-`conv2d_textbook` and its backward say in a few lines what is computed. `conv2d` computes the same numbers by the fast
-forms of `correlation.py`. One dimension is a plane of one row; three dimensions are a sum of planes over the depth.
+`conv2d_textbook` and its backward say in a few lines what is computed. `conv2d` computes the same numbers by the form
+of `fast/` that `choose.py` takes; in one dimension and in three, `sequences.py` and `volumes.py` go by way of images.
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from cnnlib.checks import add_batch, check_float, check_grad_output, per_axis
 
-from ..fast import choose as correlation
-from ..fast.im2col import output_size
+from ..fast import choose, sequences, volumes
+from ..fast.windows import all_windows, input_size, output_size, under_tap
 
 __all__ = [
     "conv1d", "conv1d_backward", "conv2d", "conv2d_backward", "conv2d_textbook", "conv2d_textbook_backward",
@@ -21,6 +20,8 @@ __all__ = [
     "conv_transpose2d_backward", "conv_transpose3d", "conv_transpose3d_backward", "fold", "fold_backward", "unfold",
     "unfold_backward",
 ]
+
+FAST = {1: sequences, 2: choose, 3: volumes}                             # by the number of axes; each has three verbs
 
 
 # The textbook form ----------------------------------------------------------------------------------------------------
@@ -32,7 +33,7 @@ def conv2d_textbook(input, weight, bias=None, stride=1, padding=0, dilation=1, g
     """
     _, x, w, b, stride, padding, dilation, unbatched = _check("conv2d", 2, input, weight, bias, stride, padding,
                                                               dilation, groups)
-    windows = _windows(np.pad(x, [(0, 0), (0, 0), *padding]), w.shape[2:], stride, dilation)
+    windows = all_windows(np.pad(x, [(0, 0), (0, 0), *padding]), w.shape[2:], stride, dilation)
     windows = windows.reshape(len(x), groups, w.shape[1], *windows.shape[2:])  # (N, G, C/G, H_out, W_out, kH, kW)
     kernels = w.reshape(groups, -1, *w.shape[1:])                        # (G, O/G, C/G, kH, kW)
     out = np.einsum("ngcijuv,gocuv->ngoij", windows, kernels, optimize=True)
@@ -54,13 +55,14 @@ def conv2d_textbook_backward(grad_output, input, weight, bias=None, stride=1, pa
     dy = grad_output[None] if unbatched else grad_output
     dy = dy.reshape(len(x), groups, len(w) // groups, *size)             # (N, G, O/G, H_out, W_out)
     padded = np.pad(x, [(0, 0), (0, 0), *padding])
-    windows = _windows(padded, w.shape[2:], stride, dilation).reshape(len(x), groups, w.shape[1], *size, *w.shape[2:])
+    windows = all_windows(padded, w.shape[2:], stride, dilation)
+    windows = windows.reshape(len(x), groups, w.shape[1], *size, *w.shape[2:])
     d_weight = np.einsum("ngoij,ngcijuv->gocuv", dy, windows, optimize=True).reshape(w.shape)
     kernels = w.reshape(groups, -1, *w.shape[1:])
     d_padded = np.zeros_like(padded)
     for u, v in np.ndindex(*w.shape[2:]):                                # each tap sends back where it took from
         back = np.einsum("ngoij,goc->ngcij", dy, kernels[..., u, v]).reshape(*x.shape[:2], *size)
-        _taken(d_padded, (u, v), size, stride, dilation)[...] += back
+        under_tap(d_padded, (u, v), size, stride, dilation)[...] += back
     d_input = d_padded[:, :, padding[0][0]:padding[0][0] + x.shape[2], padding[1][0]:padding[1][0] + x.shape[3]]
     return d_input[0] if unbatched else d_input, d_weight, None if b is None else dy.sum((0, 3, 4)).reshape(-1)
 
@@ -138,7 +140,7 @@ def _conv(name, n, input, weight, bias, stride, padding, dilation, groups):
         if b is not None:
             out += b.reshape(-1, *[1] * n)
     else:
-        out = _correlate(x, w, b, stride, padding, dilation, groups)
+        out = FAST[n].forward(x, w, b, stride, padding, dilation, groups)
     return out[0] if unbatched else out
 
 
@@ -151,8 +153,9 @@ def _conv_backward(name, n, grad_output, input, weight, bias, stride, padding, d
     if 0 in (*x.shape, *w.shape):
         d_input, d_weight = np.zeros_like(x), np.zeros_like(w)
     else:
-        d_input = _correlate_input(dy, w, x.shape[2:], stride, padding, dilation, groups) if need_input else None
-        d_weight = _correlate_weight(x, w, dy, stride, padding, dilation, groups) if need_weight else None
+        options = stride, padding, dilation, groups
+        d_input = FAST[n].backward_input(dy, w, x.shape[2:], *options) if need_input else None
+        d_weight = FAST[n].backward_weight(dy, x, w.shape[2:], *options) if need_weight else None
     if d_input is not None and unbatched:
         d_input = d_input[0]
     return d_input, d_weight, _sum_channels(dy) if need_bias and b is not None else None
@@ -226,7 +229,7 @@ def _conv_transpose(name, n, input, weight, bias, stride, padding, output_paddin
     if 0 in (*x.shape, *w.shape, *size):
         out = np.zeros((len(x), channels, *size), x.dtype)
     else:
-        out = _correlate_input(x, w, size, stride, padding, dilation, groups)
+        out = FAST[n].backward_input(x, w, size, stride, padding, dilation, groups)
     if b is not None:
         out += b.reshape(-1, *[1] * n)
     return out[0] if unbatched else out
@@ -244,8 +247,9 @@ def _conv_transpose_backward(name, n, grad_output, input, weight, bias, stride, 
         d_input, d_weight = np.zeros_like(x), np.zeros_like(w)
     else:
         inner = tuple((before, after - more) for (before, after), more in zip(padding, output_padding, strict=True))
-        d_input = _correlate(dy, w, None, stride, inner, dilation, groups) if need_input else None
-        d_weight = _correlate_weight(dy, w, x, stride, inner, dilation, groups) if need_weight else None
+        options = stride, inner, dilation, groups
+        d_input = FAST[n].forward(dy, w, None, *options) if need_input else None
+        d_weight = FAST[n].backward_weight(x, dy, w.shape[2:], *options) if need_weight else None
     if d_input is not None and unbatched:
         d_input = d_input[0]
     return d_input, d_weight, _sum_channels(dy) if need_bias and b is not None else None
@@ -265,7 +269,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     x, unbatched = add_batch("unfold", x, 2)
     kernel, dilation, padding, stride = _unfold_options("unfold", kernel_size, dilation, padding, stride)
     _check_size("unfold", "input", x.shape[2:], kernel, stride, padding, dilation)
-    windows = _windows(np.pad(x, [(0, 0), (0, 0), *padding]), kernel, stride, dilation)
+    windows = all_windows(np.pad(x, [(0, 0), (0, 0), *padding]), kernel, stride, dilation)
     columns = windows.transpose(0, 1, 4, 5, 2, 3)                        # (N, C, kH, kW, H_out, W_out)
     columns = columns.reshape(len(x), x.shape[1] * kernel[0] * kernel[1], columns.shape[4] * columns.shape[5])
     return columns[0] if unbatched else columns
@@ -303,7 +307,7 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     (top, _), (left, _) = padding
     out = np.zeros((*x.shape[:2], size[0] + 2 * top, size[1] + 2 * left), x.dtype)
     for u, v in np.ndindex(*kernel):
-        _taken(out, (u, v), (rows, columns), stride, dilation)[...] += x[:, :, u, v]
+        under_tap(out, (u, v), (rows, columns), stride, dilation)[...] += x[:, :, u, v]
     out = out[:, :, top:top + size[0], left:left + size[1]]
     return out[0] if unbatched else out
 
@@ -315,98 +319,11 @@ def fold_backward(grad_output, input, output_size, kernel_size, dilation=1, padd
     return (unfold(grad_output, kernel_size, dilation, padding, stride),)
 
 
-# One and three dimensions by way of two -------------------------------------------------------------------------------
-
-def _correlate(x, w, b, stride, padding, dilation, groups):
-    if w.ndim == 3:
-        options = _plane(stride, padding, dilation)
-        return correlation.correlate(x[:, :, None], w[:, :, None], b, *options, groups)[:, :, 0]
-    if w.ndim == 4:
-        return correlation.correlate(x, w, b, stride, padding, dilation, groups)
-    size = output_size(x, w.shape[2:], stride, padding, dilation)
-    out = np.zeros((len(x), len(w), *size), x.dtype)
-    for tap, outputs, inputs in _depths(x.shape[2], w.shape[2], size[0], stride[0], padding[0][0], dilation[0]):
-        planes = correlation.correlate(_as_planes(x[:, :, inputs]), w[:, :, tap], None, stride[1:], padding[1:],
-                                       dilation[1:], groups)
-        out[:, :, outputs] += _as_volumes(planes, len(x))
-    return out if b is None else np.add(out, b.reshape(-1, 1, 1, 1), out=out)
-
-
-def _correlate_weight(x, w, grad_output, stride, padding, dilation, groups):
-    if w.ndim == 3:
-        return correlation.correlate_weight(x[:, :, None], w[:, :, None], grad_output[:, :, None],
-                                            *_plane(stride, padding, dilation), groups)[:, :, 0]
-    if w.ndim == 4:
-        return correlation.correlate_weight(x, w, grad_output, stride, padding, dilation, groups)
-    grad = np.zeros_like(w)
-    for tap, outputs, inputs in _depths(x.shape[2], w.shape[2], grad_output.shape[2], stride[0], padding[0][0],
-                                        dilation[0]):
-        grad[:, :, tap] = correlation.correlate_weight(_as_planes(x[:, :, inputs]), w[:, :, tap],
-                                                       _as_planes(grad_output[:, :, outputs]), stride[1:], padding[1:],
-                                                       dilation[1:], groups)
-    return grad
-
-
-def _correlate_input(grad_output, w, size, stride, padding, dilation, groups):
-    if w.ndim == 3:
-        return correlation.correlate_input(grad_output[:, :, None], w[:, :, None], (1, *size),
-                                           *_plane(stride, padding, dilation), groups)[:, :, 0]
-    if w.ndim == 4:
-        return correlation.correlate_input(grad_output, w, size, stride, padding, dilation, groups)
-    grad = np.zeros((len(grad_output), w.shape[1] * groups, *size), w.dtype)
-    depth_out = grad_output.shape[2]
-    for tap, outputs, inputs in _depths(size[0], w.shape[2], depth_out, stride[0], padding[0][0], dilation[0]):
-        planes = correlation.correlate_input(_as_planes(grad_output[:, :, outputs]), w[:, :, tap], size[1:],
-                                             stride[1:], padding[1:], dilation[1:], groups)
-        grad[:, :, inputs] += _as_volumes(planes, len(grad))
-    return grad
-
-
-def _plane(stride, padding, dilation):
-    """Options of a sequence as those of a plane of one row."""
-    return (1, *stride), ((0, 0), *padding), (1, *dilation)
-
-
-def _depths(depth, taps, depth_out, stride, pad, dilation):
-    """For each tap along the depth: which outputs it adds to, and which inputs it sees: slices of equal length."""
-    for tap in range(taps):
-        offset = dilation * tap - pad                                    # input = stride · output + offset
-        first = max(0, -(offset // stride))
-        last = min(depth_out - 1, (depth - 1 - offset) // stride)
-        if first <= last:
-            low = stride * first + offset
-            yield tap, slice(first, last + 1), slice(low, stride * last + offset + 1, stride)
-
-
-def _as_planes(x):
-    """(N, C, D, H, W) → (N·D, C, H, W)"""
-    x = x.transpose(0, 2, 1, 3, 4)
-    return x.reshape(-1, *x.shape[2:])
-
-
-def _as_volumes(planes, batch):
-    """(N·D, C, H, W) → (N, C, D, H, W)"""
-    return planes.reshape(batch, -1, *planes.shape[1:]).transpose(0, 2, 1, 3, 4)
-
+# Sums -----------------------------------------------------------------------------------------------------------------
 
 def _sum_channels(dy):
     """Σ over all axes but that of the channels; einsum is several times as fast as `sum` over two separate axes."""
     return np.einsum("nol->o", dy.reshape(*dy.shape[:2], int(np.prod(dy.shape[2:]))))
-
-
-def _taken(x, tap, size, stride, dilation):
-    """The pixels of x (N, C, H, W) on which this tap (u, v) of the kernel lies: a view (N, C, *size)."""
-    rows, columns = (slice(u * d, u * d + s * (n - 1) + 1, s)
-                     for u, n, s, d in zip(tap, size, stride, dilation, strict=True))
-    return x[:, :, rows, columns]
-
-
-def _windows(x, kernel_size, stride, dilation):
-    """(N, C, *size) → a view (N, C, *out, *kernel) of all windows."""
-    n = len(kernel_size)
-    span = [d * (k - 1) + 1 for k, d in zip(kernel_size, dilation, strict=True)]
-    windows = sliding_window_view(x, span, axis=tuple(range(2, 2 + n)))
-    return windows[(slice(None), slice(None), *[slice(None, None, s) for s in (*stride, *dilation)])]
 
 
 # What the arguments must be -------------------------------------------------------------------------------------------
@@ -455,11 +372,12 @@ def _check_transpose(name, n, input, weight, bias, stride, padding, output_paddi
     if any(o >= max(s, d) for o, s, d in zip(output_padding, stride, dilation, strict=True)):
         raise ValueError(f"{name}: output_padding must be smaller than stride {stride} or dilation {dilation}, got "
                          f"{output_padding}")
-    size = tuple((length - 1) * s - 2 * p + d * (k - 1) + o + 1 for length, s, p, d, k, o in
-                 zip(x.shape[2:], stride, padding, dilation, w.shape[2:], output_padding, strict=True))
+    pairs = tuple((p, p) for p in padding)
+    smallest = input_size(x.shape[2:], w.shape[2:], stride, pairs, dilation)
+    size = tuple(least + more for least, more in zip(smallest, output_padding, strict=True))
     if min(size) < 1 or min(x.shape[2:]) < 1:
         raise ValueError(f"{name}: input of size {x.shape[2:]} with padding {padding} gives an output of size {size}")
-    return size, x, w, b, stride, tuple((p, p) for p in padding), dilation, output_padding, unbatched
+    return size, x, w, b, stride, pairs, dilation, output_padding, unbatched
 
 
 def _unfold_options(name, kernel_size, dilation, padding, stride):
@@ -471,12 +389,13 @@ def _unfold_options(name, kernel_size, dilation, padding, stride):
 
 def _check_size(name, argument, size, kernel, stride, padding, dilation):
     """The output's size, at least 1 in each axis."""
-    span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    padded = tuple(length + sum(pad) for length, pad in zip(size, padding, strict=True))
-    if any(s > p for s, p in zip(span, padded, strict=True)) or min(size) < 1:
+    out = output_size(size, kernel, stride, padding, dilation)
+    if min(*out, *size) < 1:
+        span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+        padded = tuple(length + sum(pad) for length, pad in zip(size, padding, strict=True))
         raise ValueError(f"{name}: kernel {tuple(kernel)} with dilation {dilation} covers {span}, the padded "
                          f"{argument} has only {padded}")
-    return tuple((p - s) // step + 1 for p, s, step in zip(padded, span, stride, strict=True))
+    return out
 
 
 def _padding(name, padding, kernel, stride, dilation):

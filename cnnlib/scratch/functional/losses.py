@@ -7,6 +7,7 @@ returns their sum, "none" all of them. dy stands for the gradient of what it ret
 """
 
 import math
+import warnings
 
 import numpy as np
 
@@ -228,6 +229,7 @@ def mse_loss(input, target, *, reduction="mean", weight=None):
     input, target: shapes that broadcast; weight: the shape of input  →  () or, for "none", what they broadcast to.
     Raises TypeError or ValueError naming the argument.  Source: `torch.nn.functional.mse_loss`.
     """
+    _warn_of_shapes("mse_loss", input, target)
     input, target, weight, _ = _numbers("mse_loss", input, target, weight, reduction)
     return _weighted(np.square(input - target), weight, reduction)
 
@@ -251,6 +253,7 @@ def l1_loss(input, target, *, reduction="mean", weight=None):
     input, target: shapes that broadcast; weight: the shape of input  →  () or, for "none", what they broadcast to.
     Raises TypeError or ValueError naming the argument.  Source: `torch.nn.functional.l1_loss`.
     """
+    _warn_of_shapes("l1_loss", input, target)
     input, target, weight, _ = _numbers("l1_loss", input, target, weight, reduction)
     return _weighted(np.abs(input - target), weight, reduction)
 
@@ -275,6 +278,7 @@ def smooth_l1_loss(input, target, *, reduction="mean", beta=1.0):
     Raises TypeError or ValueError naming the argument.  Source: `torch.nn.functional.smooth_l1_loss`.
     """
     beta = _check_beta("smooth_l1_loss", beta)
+    _warn_of_shapes("smooth_l1_loss", input, target)
     input, target, _, _ = _numbers("smooth_l1_loss", input, target, None, reduction)
     distance = np.abs(input - target)
     return _reduce(_huber(distance, beta) / beta if beta else distance, reduction)
@@ -459,6 +463,14 @@ def _divisor(input, shape, reduction):
     if reduction == "batchmean":
         return input.shape[0] if input.ndim else 1
     return math.prod(shape)
+
+
+def _warn_of_shapes(name, input, target):
+    """As torch does: (N, 1) beside (N,) becomes (N, N), which is seldom what was meant."""
+    shapes = getattr(input, "shape", ()), getattr(target, "shape", ())
+    if shapes[0] != shapes[1]:
+        warnings.warn(f"{name}: target has shape {shapes[1]}, input {shapes[0]}: both are broadcast; is that meant?",
+                      stacklevel=3)
 
 
 def _numbers(name, input, target, weight, reduction, allowed=_REDUCTIONS):

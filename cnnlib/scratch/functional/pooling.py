@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from cnnlib.checks import add_batch, check_float, check_grad_output, is_int, per_axis
 
+from ..fast.chunks import slices
 from .random import as_generator
 
 __all__ = [
@@ -26,8 +27,11 @@ __all__ = [
     "max_pool1d_backward", "max_pool2d", "max_pool2d_backward", "max_pool3d", "max_pool3d_backward",
 ]
 
-BLOCK = 2**20      # bytes of the input worked on at a time, so that what belongs to them stays in the second cache
-
+BLOCK = 2**18           # numbers of the input worked on at a time, so that they and theirs stay in the second cache
+# The windows of a plane are summed by one product of matrices if they are at most so many, and the matrix holds at most
+# so many numbers. So 28 × 28 become 3 × 3 in 0.46 of the time that slices take, 14 × 14 become 4 × 4 in 0.45; with
+# 7 × 7 windows of 28 × 28 both take the same.
+MATRIX_WINDOWS, MATRIX_NUMBERS = 49, 2**18
 
 # The largest value of each window
 
@@ -443,12 +447,6 @@ def _check(name, n, input, kernel_size, stride, padding, dilation=1, ceil_mode=F
 
 # What all of them share: the work
 
-def _blocks(planes):
-    """Slices of the first axis, each of about BLOCK bytes."""
-    count = max(1, BLOCK // max(1, planes[:1].nbytes))
-    return [slice(begin, begin + count) for begin in range(0, len(planes), count)]
-
-
 def _laid_out(block, windows):
     """The block as it is, or with its planes last in memory if a slice holds fewer than 4 windows of a row.
 
@@ -480,7 +478,7 @@ def _max_pool(input, windows, return_indices, saved):
     places = np.empty(out.shape, np.int64) if return_indices else None               # in each plane
     indices = np.empty(out.shape, np.int64) if saved is not None else None          # in the whole input
     first = np.arange(len(planes)).reshape(-1, *[1] * n) * math.prod(planes.shape[1:])
-    for block in _blocks(planes):
+    for block in slices(planes.shape, BLOCK):
         x = _laid_out(planes[block], windows)
         if places is None and indices is None:
             out[block] = _over_windows(np.maximum, -np.inf, x, windows)
@@ -566,12 +564,12 @@ def _avg_pool(input, windows, divisor):
     planes = input.reshape(-1, *[axis.size for axis in windows])         # (N·C, *size)
     shape = (len(planes), *[len(axis.starts) for axis in windows])
     divisor = np.asarray(divisor, input.dtype)
-    if _is_global(windows):                                              # a product sums rows 6 times faster than sum
-        rows = planes.reshape(len(planes), math.prod(planes.shape[1:]))
-        out = (rows @ np.ones(rows.shape[1], input.dtype)).reshape(shape) / divisor
-    else:
+    out = _sums(planes, windows)
+    if out is not None:
+        out /= divisor
+    else:                                                                # in blocks, by slices
         out = np.empty(shape, input.dtype)
-        for block in _blocks(planes):
+        for block in slices(planes.shape, BLOCK):
             x = _laid_out(planes[block], windows)
             np.divide(_over_windows(np.add, 0, x, windows), divisor, out=out[block])
     return out.reshape(*input.shape[:-n], *shape[1:])
@@ -589,7 +587,13 @@ def _avg_pool_backward(name, grad_output, input, windows, divisor):
     if _is_global(windows):
         planes[...] = grad_output / divisor
         return (grad,)
-    for block in _blocks(planes):
+    matrix = _matrix(windows, input.dtype)
+    if matrix is not None:
+        dy = (grad_output / divisor).reshape(len(planes), matrix.shape[1])
+        if np.isfinite(dy).all():                                        # else 0 · ∞ makes NaN in other places
+            np.matmul(dy, matrix.T, out=planes.reshape(len(planes), len(matrix)))
+            return (grad,)
+    for block in slices(planes.shape, BLOCK):
         dy = _laid_out(grad_output[block] / divisor, windows)            # (B, *out)
         for n, axis in reversed(list(enumerate(windows, 1))):
             before = (slice(None),) * n
@@ -599,6 +603,39 @@ def _avg_pool_backward(name, grad_output, input, windows, divisor):
             dy = dx                                                      # axis n has the input's size again
         planes[block] = dy
     return (grad,)
+
+
+def _sums(planes, windows):
+    """The sum of each window by one product of matrices: (B, *size) → (B, *out); None where slices are to do it.
+
+    A window that is the whole plane is summed so 6 times as fast as by sum. Of several windows each gets 0 times what
+    lies outside of it; where that is ∞ or NaN, which the result shows, slices are to do it too.
+    """
+    if _is_global(windows):
+        matrix = np.ones((math.prod(planes.shape[1:]), 1), planes.dtype)
+    else:
+        matrix = _matrix(windows, planes.dtype)
+        if matrix is None:
+            return None
+    with np.errstate(invalid="ignore"):
+        out = planes.reshape(len(planes), len(matrix)) @ matrix
+    if matrix.shape[1] > 1 and not np.isfinite(out).all():
+        return None
+    return out.reshape(len(planes), *[len(axis.starts) for axis in windows])
+
+
+def _matrix(windows, dtype):
+    """1 where a window (column) holds an element of the plane (row), else 0; None if it would be too large."""
+    rows, columns = math.prod(axis.size for axis in windows), math.prod(len(axis.starts) for axis in windows)
+    if not 0 < columns <= MATRIX_WINDOWS or rows * columns > MATRIX_NUMBERS:
+        return None
+    matrix = np.ones((1, 1), dtype)
+    for axis in windows:
+        holds = np.zeros((axis.size, len(axis.starts)), dtype)
+        for _, outputs, elements in axis.slices:
+            holds[np.arange(axis.size)[elements], np.arange(len(axis.starts))[outputs]] = 1
+        matrix = np.kron(matrix, holds)                                  # places and windows row by row
+    return matrix
 
 
 def _is_global(windows):

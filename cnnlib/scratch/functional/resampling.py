@@ -6,13 +6,15 @@ import numpy as np
 
 from cnnlib.checks import check_choice, check_float, check_grad_output, is_int
 
+from ..fast.chunks import slices
+
 __all__ = [
     "affine_grid", "affine_grid_backward", "channel_shuffle", "channel_shuffle_backward", "grid_sample",
     "grid_sample_backward", "interpolate", "interpolate_backward", "pad", "pad_backward", "pixel_shuffle",
     "pixel_shuffle_backward", "pixel_unshuffle", "pixel_unshuffle_backward",
 ]
 
-_CACHE = 2**20           # bytes of a result that are computed at a time, so that they stay in a core's cache
+_BLOCK = 2**18           # numbers of a result that are computed at a time, so that they stay in a core's cache
 _BAND = 32               # rows in a dense block of an interpolation matrix: the fastest of 16, 32, 64 and 128
 _FRAME = 4               # zeros around an image that is sampled: a cubic kernel reaches no further
 
@@ -171,7 +173,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
             input = np.take(input, rows[axis - 2][0][:, 0], axis)
         return input
     bands = [_band(index, weight, before) for (index, weight), before in zip(rows, input.shape[2:], strict=True)]
-    return _times_bands(input, bands, [len(index) for index, _ in rows])
+    out = _times_bands(input, bands, [len(index) for index, _ in rows])
+    return out if np.isfinite(out).all() else _times_rows(input, rows, antialias)
 
 
 def interpolate_backward(grad_output, input, size=None, scale_factor=None, mode="nearest", align_corners=None,
@@ -184,7 +187,8 @@ def interpolate_backward(grad_output, input, size=None, scale_factor=None, mode=
     grad_output = check_grad_output(name, grad_output, shape, input.dtype)
     bands = [_band(index, weight, before, transpose=True)
              for (index, weight), before in zip(rows, input.shape[2:], strict=True)]
-    return (_times_bands(grad_output, bands, input.shape[2:]),)
+    grad = _times_bands(grad_output, bands, input.shape[2:])
+    return (grad if np.isfinite(grad).all() else _times_rows(grad_output, rows, antialias, input.shape[2:]),)
 
 
 def affine_grid(theta, size, align_corners=None):
@@ -239,7 +243,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     images = _framed(input)                                                # (C, N·F), F samples in a framed image
     places = grid.reshape(batch * math.prod(grid.shape[1:-1]), len(size))  # (N·P, n), P places in one output image
     out = np.zeros((channels, len(places)), input.dtype)
-    for some in _slices(len(places), channels):
+    for some in slices((len(places), max(8, channels)), _BLOCK // 2):   # a few numbers and those of the channels
         for index, weights, _ in _corners(places, some, batch, size, mode, padding_mode, align_corners):
             out[:, some] += images.take(index, axis=1) * math.prod(weights[1:], start=weights[0])
     return np.ascontiguousarray(out.reshape(channels, *grid.shape[:-1]).swapaxes(0, 1))
@@ -261,7 +265,7 @@ def grid_sample_backward(grad_output, input, grid, mode="bilinear", padding_mode
     places = grid.reshape(batch * math.prod(grid.shape[1:-1]), len(size))  # (N·P, n)
     grad = grad.swapaxes(0, 1).reshape(channels, len(places))              # (C, N·P)
     grad_images, grad_places = np.zeros_like(images), np.zeros_like(places)
-    for some in _slices(len(places), channels):
+    for some in slices((len(places), max(8, channels)), _BLOCK // 2):   # a few numbers and those of the channels
         dy = np.ascontiguousarray(grad[:, some])
         for index, weights, slopes in _corners(places, some, batch, size, mode, padding_mode, align_corners):
             if for_input:
@@ -486,16 +490,38 @@ def _band(index, weight, before, transpose=False):
     return first, blocks
 
 
+def _times_rows(x, rows, antialias, before=None):
+    """out = M @ x along each axis as the definition reads; with the sizes before, Mᵀ @ x.
+
+    In a product of matrices 0 · ∞ makes NaN of what no weight connects; here each number meets its own weights alone.
+    With antialias a row of 0 is filled up at its end.
+    """
+    def times(weight, x):
+        return np.where(weight == 0, 0, weight * x) if antialias else weight * x
+
+    with np.errstate(invalid="ignore"):
+        for axis, (index, weight) in enumerate(rows, 2):
+            x = np.moveaxis(x, axis, 0)
+            weight = weight.astype(x.dtype).reshape(*weight.shape, *[1] * (x.ndim - 1))
+            if before is None:
+                out = sum(times(weight[:, k], x[index[:, k]]) for k in range(index.shape[1]))
+            else:
+                out = np.zeros((before[axis - 2], *x.shape[1:]), x.dtype)
+                for k in range(index.shape[1]):
+                    np.add.at(out, index[:, k], times(weight[:, k], x))
+            x = np.moveaxis(out, 0, axis)
+    return np.ascontiguousarray(x)
+
+
 def _times_bands(x, bands, after):
     """x (N, C, *before) → (N, C, *after): each axis times its matrix."""
     planes = x.reshape(math.prod(x.shape[:2]), *x.shape[2:])
     out = np.empty((len(planes), *after), x.dtype)
-    step = max(1, _CACHE // max(1, x.itemsize * max(math.prod(after), math.prod(x.shape[2:]))))
-    for start in range(0, len(planes), step):
-        part = planes[start:start + step]
+    for some in slices((len(planes), max(math.prod(after), math.prod(x.shape[2:]))), _BLOCK):
+        part = planes[some]
         for axis in reversed(range(1, part.ndim)):
             shape = (*part.shape[:axis], after[axis - 1], *part.shape[axis + 1:])
-            product = out[start:start + step] if axis == 1 else np.empty(shape, x.dtype)
+            product = out[some] if axis == 1 else np.empty(shape, x.dtype)
             _times_band(part, *bands[axis - 1], axis, product)
             part = product
     return out.reshape(*x.shape[:2], *after)
@@ -563,12 +589,6 @@ def _unframed(framed, shape):
     """(C, N·F) → (N, C, *size), without the frames."""
     framed = framed.reshape(shape[1], shape[0], *(s + 2 * _FRAME for s in shape[2:]))
     return np.ascontiguousarray(framed[:, :, *[slice(_FRAME, -_FRAME)] * (len(shape) - 2)].swapaxes(0, 1))
-
-
-def _slices(places, channels):
-    """All places, as many at a time as stay in the cache: some numbers for each, and a few more in every channel."""
-    step = min(_CACHE // 64, max(1, _CACHE // 8 // max(1, channels)))
-    return [slice(start, min(start + step, places)) for start in range(0, places, step)]
 
 
 def _corners(places, some, batch, size, mode, padding_mode, align_corners):

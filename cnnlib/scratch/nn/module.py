@@ -1,10 +1,10 @@
-"""Networks as objects: Parameter, Module, and modules that hold others; names, order and printing are torch's."""
+"""Networks as objects: Parameter, Module, and the layer that is one function; names, order and printing are torch's."""
 
 import numpy as np
 
-from ..tensor.autograd import Tensor
+from ..tensor.autograd import Tensor, apply
 
-__all__ = ["Identity", "Module", "ModuleList", "Parameter", "Sequential"]
+__all__ = ["Module", "Parameter"]
 
 
 class Parameter(Tensor):
@@ -151,7 +151,7 @@ class Module:
     # ---- the state
 
     def state_dict(self):
-        """name → array for all parameters and persistent buffers, in torch's order: the arrays in use, no copies."""
+        """name → array for all parameters and persistent buffers, in torch's order: the arrays, not copies."""
         return {name: tensor.data for name, tensor in self._state()}
 
     def load_state_dict(self, state, strict=True):
@@ -193,13 +193,13 @@ class Module:
         return self
 
     def train(self, mode=True):
-        """Behave as in training: dropout drops, batch normalisation looks at the batch. → self"""
+        """Training mode: dropout drops, batch normalisation looks at the batch. → self"""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self):
-        """Behave as in use. → self"""
+        """Evaluation mode: no dropout, batch normalisation by its running statistics. → self"""
         return self.train(False)
 
     def zero_grad(self):
@@ -241,103 +241,41 @@ class Module:
         return ""
 
     def __repr__(self):
-        parts = [f"({name}): {_indent(repr(child))}" for name, child in self._modules.items()]
-        return self._repr_of(parts)
+        return self._repr_of([(name, repr(child)) for name, child in self._modules.items()])
 
     def _repr_of(self, parts):
+        """parts: pairs of a name and what is printed behind it."""
         options = self.extra_repr()
         if not parts:
             return f"{type(self).__name__}({options})"
-        lines = [options, *parts] if options else parts
+        lines = [f"({name}): {text}".replace("\n", "\n  ") for name, text in parts]
+        lines = [options, *lines] if options else lines
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-class Identity(Module):
-    """Nothing: (*)  →  (*). Any arguments of the constructor are taken and forgotten. Raises nothing.
+class FunctionLayer(Module):
+    """A layer that is a function with options, which are its attributes: a subclass says `function = F.relu`.
 
-    Source: `torch.nn.Identity`.
+    One that is more than apply(function, input, **options) says its `forward`, too.  Raises what the function raises.
     """
 
-    def __init__(self, *args, **kwargs):
+    function = None
+
+    def __init__(self, **options):
         super().__init__()
+        self._names = tuple(options)
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    def options(self):
+        """The options as keyword arguments."""
+        return {name: getattr(self, name) for name in self._names}
 
     def forward(self, input):
-        return input
+        return apply(type(self).function, input, **self.options())       # self.function would be a method
 
-
-class _Several(Module):
-    """What Sequential and ModuleList share: a list of modules under the names "0", "1", …"""
-
-    def __len__(self):
-        return len(self._modules)
-
-    def __iter__(self):
-        return iter(self._modules.values())
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return self._some(list(self._modules.items())[index])
-        return list(self._modules.values())[index]
-
-    def append(self, module):
-        """Put a module at the end. → self.  Raises TypeError for anything else."""
-        self.add_module(str(len(self)), module)
-        return self
-
-    def extend(self, modules):
-        """Put modules at the end. → self.  Raises TypeError for anything else."""
-        for module in modules:
-            self.append(module)
-        return self
-
-
-class Sequential(_Several):
-    """Modules one after the other; given one by one, or as a dict of names and modules.
-
-    The shapes are those of its parts.  Raises TypeError for parts that are no modules.  Source: `torch.nn.Sequential`.
-    """
-
-    def __init__(self, *modules):
-        super().__init__()
-        named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], dict) else enumerate(modules)
-        for name, module in named:
-            self.add_module(str(name), module)
-
-    def forward(self, input):
-        for module in self:
-            input = module(input)
-        return input
-
-    def _some(self, named):
-        return Sequential(dict(named))
-
-
-class ModuleList(_Several):
-    """A list of modules whose parameters are found; it has no `forward`.
-
-    Raises TypeError for parts that are no modules.  Source: `torch.nn.ModuleList`.
-    """
-
-    def __init__(self, modules=()):
-        super().__init__()
-        self.extend(modules)
-
-    def _some(self, named):
-        return ModuleList(module for _, module in named)
-
-    def __repr__(self):
-        groups = []                                                      # [first, last, text]: equal neighbours are one
-        for number, module in enumerate(self):
-            if groups and groups[-1][2] == repr(module):
-                groups[-1][1] = number
-            else:
-                groups.append([number, number, repr(module)])
-        return self._repr_of([f"({a}): {_indent(text)}" if a == b else f"({a}-{b}): {b - a + 1} x {_indent(text)}"
-                              for a, b, text in groups])
-
-
-def _indent(text):
-    return text.replace("\n", "\n  ")
+    def extra_repr(self):
+        return ", ".join(f"{name}={value!r}" for name, value in self.options().items())
 
 
 def _to_array(value):

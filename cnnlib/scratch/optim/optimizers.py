@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..fast.chunks import slices
 from ..tensor.autograd import Tensor
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
@@ -21,8 +22,8 @@ class Optimizer:
 
     params: tensors, or dicts {"params": tensors, options that differ from the defaults}.
     param_groups: the list of those dicts, with all options; what is changed there holds from the next step on.
-    Raises TypeError for what is no tensor and for unknown options, ValueError for no tensors, for one that was computed
-    or is there twice, and for options out of range.
+    Raises TypeError for anything but tensors and for unknown options, ValueError for no tensors, for one that was
+    computed or is there twice, and for options out of range.
     Source: `torch.optim.Optimizer`.
     """
 
@@ -80,7 +81,8 @@ class Optimizer:
                     state = self.state.setdefault(parameter, {"step": 0})
                     state.update({name: np.zeros_like(x) for name in self._averages(group) if name not in state})
                     state["step"] += 1
-                    for rows in _blocks(x):
+                    # in parts that stay in the cache while all is done to them: 1.2 to 1.5 times as fast
+                    for rows in [...] if x.size <= BLOCK else slices(x.shape, BLOCK):
                         part = {name: value if name == "step" else value[rows] for name, value in state.items()}
                         self._update(x[rows], gradient[rows], part, group)
 
@@ -317,14 +319,6 @@ def _add_square(average, gradient, share, work):
         work *= work
         average += work
     np.minimum(average, np.finfo(average.dtype).max, out=average)
-
-
-def _blocks(x):
-    """Parts of x along its first axis that stay in the cache while all is done to them: 1.2 to 1.5 times as fast."""
-    if x.size <= BLOCK:
-        return [...]
-    rows = max(1, BLOCK * len(x) // x.size)
-    return [slice(start, start + rows) for start in range(0, len(x), rows)]
 
 
 def _array(value):

@@ -11,15 +11,12 @@ import pytest
 import torch
 import torch.nn.functional as T
 from torch import nn
+from torchvision import models, ops
 
 from cnnlib import scratch
 from cnnlib.scratch import functional as F
 from cnnlib.testing import assert_close
-from cnnlib.torchvision_compat import import_torchvision
 from tests.scratch.nn import test_nn
-
-import_torchvision()
-from torchvision import models, ops  # noqa: E402   torchvision cannot be imported before
 
 
 def numbers(module, seed=0):

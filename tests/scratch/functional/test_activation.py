@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlib.scratch import functional as F
+from cnnlib.scratch.fast.chunks import CHUNK
 from cnnlib.scratch.functional import random
-from cnnlib.scratch.functional.activation import _BLOCK, _erf
+from cnnlib.scratch.functional.activation import _erf
 from tests.parity import Case, assert_equals_torch, samples
 from tests.parity import probabilities as small
 
@@ -189,7 +190,7 @@ def test_softmax_is_a_distribution_and_knows_no_shift(shape, data):
 
 @pytest.mark.parametrize("name", [*ELEMENTWISE, "softmax", "log_softmax"])
 def test_large_arrays_are_cut_into_blocks_without_a_trace(name):
-    x = np.random.default_rng(0).normal(size=((2 * _BLOCK // 8 + 77) // 37, 37)) * 3
+    x = np.random.default_rng(0).normal(size=((2 * CHUNK + 77) // 37, 37)) * 3
     options = {"dim": 1} if "softmax" in name else {}
     assert_equals_torch(name, getattr(F, name), getattr(F, f"{name}_backward"), getattr(T, name), (x,), options)
 
@@ -236,6 +237,17 @@ def test_an_option_that_is_a_numpy_number_changes_no_dtype(name, options):
     chance = {"rng": 0} if name == "dropout" else {}
     forward, backward = getattr(F, name), getattr(F, f"{name}_backward")
     assert forward(x, **numbers, **chance).dtype == backward(x, x, **numbers, **chance)[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh", "hardsigmoid"])
+def test_an_infinite_gradient_that_is_cut_off_is_zero(name, dtype):
+    """It is left out, not multiplied by 0."""
+    x, dy = np.array([-9, -9, -9, 9, 0.5], dtype), np.array([INF, -INF, NAN, 1, 2], dtype)
+    tensor = torch.from_numpy(x).requires_grad_()
+    want, = torch.autograd.grad(getattr(T, name)(tensor), tensor, torch.from_numpy(dy))
+    np.testing.assert_allclose(getattr(F, f"{name}_backward")(dy, x)[0], want)
+    np.testing.assert_array_equal(want[:3], 0)
 
 
 # ---- gelu and erf ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cnnlib.scratch import functional as F
 from cnnlib.scratch.functional import normalization
+from cnnlib.scratch.functional.normalization import standardize_backward_textbook, standardize_textbook
 from cnnlib.testing import assert_close
 from tests.parity import Case, assert_case, given, probabilities
 
@@ -183,6 +184,37 @@ def test_they_are_one_formula():
     assert_close(F.layer_norm(x, (4, 5, 2)), F.group_norm(x, 1))
     assert_close(F.batch_norm(x, None, None, training=True),
                  F.instance_norm(x.swapaxes(0, 1).reshape(1, 4, -1)).reshape(4, 3, 5, 2).swapaxes(0, 1))
+
+
+# name, arguments after the input, shape in which a group is easily said, axes of a group, shape of the weight in it
+AS_GROUPS = [
+    ("batch_norm", (None, None, "weight", "bias", True), (3, 4, 5, 7), (0, 2, 3), (4, 1, 1)),
+    ("instance_norm", (None, None, "weight", "bias"), (3, 4, 5, 7), (2, 3), (4, 1, 1)),
+    ("group_norm", (2, "weight", "bias"), (3, 2, 2, 5, 7), (2, 3, 4), (2, 2, 1, 1)),
+    ("group_norm", (2, "weight", "bias"), (3, 2, 2, 19, 23), (2, 3, 4), (2, 2, 1, 1)),
+    ("layer_norm", ((5, 7), "weight", "bias"), (3, 4, 5, 7), (2, 3), (5, 7)),
+    ("layer_norm", ((19, 23), "weight", "bias"), (3, 4, 19, 23), (2, 3), (19, 23)),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "shape", "axes", "of_weight"), AS_GROUPS)
+def test_they_are_the_textbook_formula(name, args, shape, axes, of_weight):
+    rng = np.random.default_rng(0)
+    x, dy = rng.normal(1, 2, size=shape), rng.normal(1, 1, size=shape)
+    weight, bias = rng.normal(1, 1, size=(2, *of_weight))
+    like_input = shape if name != "group_norm" else (shape[0], 4, *shape[3:])
+    like_weight = args[0] if name == "layer_norm" else (4,)
+    given_args = [{"weight": weight.reshape(like_weight), "bias": bias.reshape(like_weight)}.get(arg, arg)
+                  if isinstance(arg, str) else arg for arg in args]
+    out = getattr(F, name)(x.reshape(like_input), *given_args)
+    assert_close(out.reshape(shape), standardize_textbook(x, axes, weight, bias))
+    got = getattr(F, f"{name}_backward")(dy.reshape(like_input), x.reshape(like_input), *given_args)
+    dx, dweight, dbias = standardize_backward_textbook(dy, x, axes, weight)
+    sizes = (1,) * (len(shape) - weight.ndim) + weight.shape
+    shared = tuple(axis for axis, size in enumerate(sizes) if size == 1)
+    assert_close(got[0].reshape(shape), dx)
+    assert_close(got[-2], dweight.sum(axis=shared).reshape(like_weight))
+    assert_close(got[-1], dbias.sum(axis=shared).reshape(like_weight))
 
 
 def test_the_gradient_has_no_part_along_the_constant_and_along_the_output():

@@ -310,3 +310,17 @@ def test_without_samples_the_windows_are_drawn_from_the_generator():
         assert_close(grad.sum(), out.sum())
     with pytest.raises(ValueError, match="fractional_max_pool2d_backward: where the windows were is needed"):
         F.fractional_max_pool2d_backward(out, x, 2, output_ratio=0.6)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_what_is_not_finite_stays_in_its_window(bad):
+    """Also where all windows are summed by one product of matrices, in which 0 · ∞ is NaN."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 7, 8))
+    x[1, 2, 4, 1] = bad
+    assert_equals_torch("mean", F.adaptive_avg_pool2d, F.adaptive_avg_pool2d_backward, T.adaptive_avg_pool2d, (x, 3),
+                        {})
+    dy = np.ones((2, 3, 3, 3))
+    dy[0, 1, 2, 0] = bad
+    tensor = torch.zeros(x.shape, dtype=torch.float64, requires_grad=True)
+    T.adaptive_avg_pool2d(tensor, 3).backward(torch.from_numpy(dy))
+    np.testing.assert_allclose(F.adaptive_avg_pool2d_backward(dy, np.zeros_like(x), 3)[0], tensor.grad)

@@ -1,42 +1,35 @@
-"""Residual and dense blocks in NumPy: with the weights of torch's blocks the same outputs and gradients."""
+"""Residual and dense blocks in NumPy, one by hand, all by from_torch: torch's outputs and gradients; the shortcut."""
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cnnlib import blocks
-from cnnlib.scratch import Tensor, manual_seed
+from cnnlib.scratch import Tensor, from_torch
 from cnnlib.scratch.ops import residual
 from cnnlib.testing import assert_close
 from tests.architectures.same import unsettle
 
 BAD = [
     (residual.BasicBlock, (0, 8), {}, "BasicBlock: in_channels must be at least 1, got 0"),
+    (residual.BasicBlock, (8, 0), {}, "BasicBlock: out_channels must be at least 1, got 0"),
     (residual.BasicBlock, (8, 8, 1.5), {}, "BasicBlock: stride must be an int or 1 ints, got 1.5"),
-    (residual.Bottleneck, (8, 10), {}, "Bottleneck: out_channels must divide by 4, got 10"),
-    (residual.Bottleneck, (8, 8, 0), {}, "Bottleneck: stride must be at least 1, got 0"),
-    (residual.PreActBlock, (8, 0), {}, "PreActBlock: out_channels must be at least 1, got 0"),
-    (residual.PreActBottleneck, (8, 10), {}, "PreActBottleneck: out_channels must divide by 4, got 10"),
-    (residual.PreActBottleneck, (8, 8, 0), {}, "PreActBottleneck: stride must be at least 1, got 0"),
-    (residual.DenseLayer, (8, 4, 0), {}, "DenseLayer: bottleneck must be at least 1, got 0"),
-    (residual.DenseBlock, (8, 4, 0), {}, "DenseBlock: layers must be at least 1, got 0"),
-    (residual.Transition, (8, 2.5), {}, "Transition: out_channels must be an int or 1 ints, got 2.5"),
     (residual.BasicBlock(8, 8), (np.zeros((2, 3, 5, 7), np.float32),), {}, "conv2d: input has 3 channels"),
 ]
-CASES = [(name, sizes) for name in ("BasicBlock", "Bottleneck", "PreActBlock", "PreActBottleneck")
-         for sizes in ((8, 8), (8, 12), (8, 8, 2), (8, 12, 3))]
+SIZES = [(8, 8), (8, 12), (8, 8, 2), (8, 12, 3)]                         # in_channels, out_channels, stride
+CASES = [(name, sizes) for name in ("BasicBlock", "Bottleneck", "PreActBlock", "PreActBottleneck") for sizes in SIZES]
 CASES += [("DenseLayer", (8, 5)), ("DenseBlock", (8, 3, 3)), ("DenseBlock", (8, 3, 2, 2)), ("Transition", (8, 5))]
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(("name", "sizes"), CASES)
-def test_equal_to_torch(name, sizes, training):
-    """Outputs, gradients of the input and all parameters, running statistics; the same keys in the same order."""
+def in_torch(name, sizes, training):
     torch.manual_seed(0)
-    theirs = unsettle(getattr(blocks, name)(*sizes)).double().train(training)
-    ours = getattr(residual, name)(*sizes).double().train(training)
+    return unsettle(getattr(blocks, name)(*sizes)).double().train(training)
+
+
+def assert_same(ours, theirs):
+    """Outputs, gradients of the input and all parameters, running statistics; the same keys in the same order."""
     assert list(ours.state_dict()) == list(theirs.state_dict())
-    ours.load_state_dict(theirs.state_dict())
     rng = np.random.default_rng(0)
     array = rng.normal(size=(3, 8, 9, 7))
     x, their_x = Tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
@@ -54,16 +47,44 @@ def test_equal_to_torch(name, sizes, training):
         assert_close(ours.state_dict()[key], buffer)
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_the_block_by_hand_equals_torch(sizes, training):
+    theirs = in_torch("BasicBlock", sizes, training)
+    ours = residual.BasicBlock(*sizes).double().train(training)
+    ours.load_state_dict(theirs.state_dict())
+    assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("name", "sizes"), CASES)
+def test_a_block_by_from_torch_equals_torch(name, sizes, training):
+    theirs = in_torch(name, sizes, training)
+    assert_same(from_torch(theirs), theirs)
+
+
+def test_the_gradient_of_a_block_is_that_of_its_branch_and_the_one_that_came():
+    rng = np.random.default_rng(0)
+    block = residual.BasicBlock(4, 4).double()
+    x, same = (Tensor(array, requires_grad=True) for array in [rng.normal(size=(2, 4, 5, 3))] * 2)
+    g = rng.normal(size=(2, 4, 5, 3))
+    out, branch = block(x), block.branch(same)
+    out.backward(g)
+    g = np.where(out.data > 0, g, 0)                                     # behind the ReLU
+    branch.backward(g)
+    assert_close(x.grad.data, same.grad.data + g)
+
+
 def test_the_gradient_reaches_the_input_of_forty_blocks():
     """The shortcut's "1 +": with branches of weight 0 the gradient arrives as it started."""
-    manual_seed(0)
-    stack = [residual.PreActBlock(4, 4).double() for _ in range(40)]
-    for block in stack:
-        block.branch[1][2].weight.data[...] = 0
+    torch.manual_seed(0)
+    stack = from_torch(nn.Sequential(*(blocks.PreActBlock(4, 4).double() for _ in range(40))))
+    weights = [parameter for name, parameter in stack.named_parameters() if name.endswith("branch.1.2.weight")]
+    assert len(weights) == 40
+    for weight in weights:
+        weight.data[...] = 0
     x = Tensor(np.random.default_rng(0).normal(size=(2, 4, 3, 5)), requires_grad=True)
-    out = x
-    for block in stack:
-        out = block(out)
+    out = stack(x)
     g = np.random.default_rng(1).normal(size=(2, 4, 3, 5))
     out.backward(g)
     assert_close(out.data, x.data)
