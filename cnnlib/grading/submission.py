@@ -24,7 +24,7 @@ PACKED = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 
 
 class Invalid(ValueError):
-    """What was handed in is no notebook; the text says why."""
+    """What was handed in is not a notebook; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def read_submission(folder, name, week, file=None):
 # ---- the notebook
 
 def code_cells(content):
-    """The sources of a notebook's code cells, in order. Raises Invalid for what is no notebook.
+    """The sources of a notebook's code cells, in order. Raises Invalid for anything but a notebook.
 
     Old formats, a byte-order mark, odd line ends, missing ids and metadata are fine; only the sources are looked at.
     """

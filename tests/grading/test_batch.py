@@ -491,8 +491,7 @@ def test_a_class_with_what_systems_and_students_leave(tmp_path):
         (folder / name).write_bytes(notebook(RIGHT))
     (folder / "Kurt").symlink_to(folder / "Ada")
     _, errors = invoke("grade", folder, "--out", out, "--jobs", 1)
-    assert "week1.ipynb is marked" in errors and "Ada (week1-Copy1.ipynb)" in errors
-    assert "not marked: Emmy.zip" in errors
+    assert all(part in errors for part in ("week1.ipynb is marked", "Ada (week1-Copy1.ipynb)", "not marked: Emmy.zip"))
     found = {row["student"]: (row["total"], row["status"]) for row in grades(out)}
     assert found == {"Gödel": ("1", "ok"), "Gödel 2": ("0", "missing"), "Ada": ("1", "ok"), "Kurt": ("0", "invalid")}
     reasons = {row["student"]: row["reason"] for row in grades(out)}
