@@ -8,9 +8,13 @@ import cnnlib.
 A message in either direction: the length of a JSON header (4 bytes), the length of the data (8 bytes), header, data.
 """
 
+import __future__
+
 import ast
+import inspect
 import json
 import linecache
+import opcode
 import os
 import re
 import struct
@@ -20,10 +24,15 @@ import types
 from importlib.machinery import ModuleSpec
 
 LIMIT = 300                      # characters of an error's text
+FUTURE = __future__.annotations.compiler_flag             # the one `from __future__` that still changes something
 
 
 class Inert(types.ModuleType):
-    """A module, function or object that is there, does nothing and shows nothing: for what a sheet only displays."""
+    """What stands in for modules, functions and objects that only show things: takes whatever is done to it.
+
+    It is called, indexed, assigned to, reckoned with and unpacked into as many as are wanted; what comes out is another
+    one. As a number it is 0, as a list it is empty, as text it is "".
+    """
 
     __path__ = []
     __all__ = []
@@ -34,10 +43,14 @@ class Inert(types.ModuleType):
         return Inert(name)
 
     def __call__(self, *args, **options):
-        return (Inert("figure"), Inert("axes")) if self.__name__ == "subplots" else Inert("result")
+        return Inert("result")
 
     def __iter__(self):
-        return iter(())
+        return iter([Inert("item") for _ in range(unpacked(sys._getframe(1)))])
+
+    def __await__(self):
+        return Inert("result")
+        yield                                                            # so that it is a generator, which awaits nothing
 
     def __enter__(self):
         return self
@@ -45,8 +58,80 @@ class Inert(types.ModuleType):
     def __exit__(self, *error):
         return False
 
-    def __getitem__(self, key):
-        return Inert("item")
+    def __mro_entries__(self, bases):
+        return ()                                                        # a class may derive from it
+
+    def __setitem__(self, key, value):
+        pass
+
+    def __delitem__(self, key):
+        pass
+
+    def __len__(self):
+        return 0
+
+    def __bool__(self):
+        return True
+
+    def __contains__(self, item):
+        return False
+
+    def __int__(self):
+        return 0
+
+    def __float__(self):
+        return 0.0
+
+    def __complex__(self):
+        return 0j
+
+    __index__ = __int__
+
+    def __format__(self, form):
+        return ""
+
+    __str__ = __repr__ = lambda self: ""
+
+
+def _stand_in(self, *others, **options):
+    return Inert("result")
+
+
+Inert.__array_ufunc__ = Inert.__array_function__ = _stand_in             # whatever NumPy does to it
+for _name in """getitem add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor radd rsub rmul rmatmul
+                rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift rand ror rxor neg pos abs invert round lt le gt ge
+                """.split():
+    setattr(Inert, f"__{_name}__", _stand_in)
+
+
+def unpacked(frame):
+    """How many values the statement wants that iterates in this frame, as `fig, (left, right) = …` does; else 0."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    name, count = opcode.opname[code[at]], code[at + 1]
+    if name == "UNPACK_EX":                                              # first, *rest, last = …
+        above = code[at - 1] if at and opcode.opname[code[at - 2]] == "EXTENDED_ARG" else 0
+        return count + above
+    return count if name == "UNPACK_SEQUENCE" else 0
+
+
+class Shell(Inert):
+    """What IPython's magics become: those that time or print what they run do run it, all others do nothing."""
+
+    runs = ("capture", "prun", "time", "timeit")
+
+    def __init__(self, run):
+        super().__init__("get_ipython")
+        self._run = run
+
+    def __call__(self):
+        return self
+
+    def run_line_magic(self, name, line, *args, **options):
+        return self._run(re.sub(r"^(-\w+(\s*\d+)?\s+)*", "", line)) if name in self.runs[1:] else Inert("result")
+
+    def run_cell_magic(self, name, line, cell):
+        if name in self.runs:
+            return self._run(cell)
 
 
 class Display:
@@ -67,33 +152,69 @@ class Display:
         pass
 
 
-def plain(source):
-    """A cell without IPython's own language: magics, shell lines and questions become nothing."""
-    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    first = next((line.strip() for line in lines if line.strip()), "")
-    if first.startswith("%%"):
-        if re.match(r"%%(time|timeit|capture|prun)\b", first) is None:
-            return ""                                                    # another language
-        lines[lines.index(next(line for line in lines if line.strip()))] = ""
-    lines = [re.sub(r"^(\s*)%time\s+(?=\S)", r"\1", line) for line in lines]            # what it times counts
-    magic = re.compile(r"^(\s*)(?:[%!].*|\?.*|[\w.]+\?{1,2}\s*|\w+\s*=\s*[%!].*)$")
-    return "\n".join(magic.sub(r"\1pass", line) for line in lines)
+def transformer(packages):
+    """→ IPython's own transformer of cells, from two files of IPython; the rest of it is not here."""
+    for name in ("IPython", "IPython.core", "IPython.utils"):
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = [f"{packages}/{name.replace('.', '/')}"]
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "IPython"]:
+        del sys.modules[name]                                            # a sheet's `import IPython` gets a stand-in
+    return TransformerManager().transform_cell
 
 
-def run_cell(number, source, namespace):
-    """Execute a cell; what it raises is its own affair. Returns the text of an error, or ''."""
-    name = f"<cell {number}>"
-    try:
+class Cells:
+    """Runs cells as IPython does, but statement by statement: one that fails costs nothing but itself."""
+
+    def __init__(self, namespace, transform):
+        self.namespace, self.transform = namespace, transform
+        self.flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT                      # and each `from __future__` that has run
+        self.name, self.errors = "", []
+
+    def run(self, number, source, skip=(), at=lambda statement: None):
+        """Execute a cell but for the statements to skip, saying at which one it is. → the first error described, or None."""
+        self.name, self.errors = f"<cell {number}>", []
+        self.source(source.replace("\r\n", "\n").replace("\r", "\n"), skip, at)
+        return self.errors[0] if self.errors else None
+
+    def source(self, source, skip=(), at=lambda statement: None):
+        """Execute source. → the value of its last statement if that is an expression."""
+        value = None
         try:
-            tree = ast.parse(source, name)
-        except SyntaxError:
-            source = plain(source)
-            tree = ast.parse(source, name)
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        exec(compile(tree, name, "exec"), namespace)
-    except BaseException as error:
-        return describe(error)["text"]
-    return ""
+            source = self.transform(source)
+            linecache.cache[self.name] = (len(source), None, source.splitlines(keepends=True), self.name)
+            statements = self.compiled(source, ast.PyCF_ONLY_AST).body
+        except BaseException as error:
+            self.errors.append(describe(error))
+            return None
+        for number, statement in enumerate(statements):
+            if number not in skip:
+                at(number)
+                try:
+                    value = self.execute(statement)
+                except BaseException as error:                           # what it raises is its own affair
+                    value = None
+                    self.errors.append(describe(error))
+        return value
+
+    def compiled(self, source, flags=0, mode="exec"):
+        return compile(source, self.name, mode, self.flags | flags, dont_inherit=True)
+
+    def execute(self, statement):
+        if isinstance(statement, ast.Expr):
+            code = self.compiled(ast.Expression(statement.value), mode="eval")
+        else:
+            code = self.compiled(ast.Module([statement], []))
+        self.flags |= code.co_flags & FUTURE
+        value = eval(code, self.namespace)
+        if code.co_flags & inspect.CO_COROUTINE:                         # `await` at the top; there is no event loop
+            try:
+                while True:
+                    value.send(None)
+            except StopIteration as end:
+                value = end.value
+        return value
 
 
 def describe(error):
@@ -105,7 +226,9 @@ def describe(error):
     line = ""
     try:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("<cell")]
-        if frames:
+        if isinstance(error, SyntaxError) and str(error.filename).startswith("<cell"):
+            line = f"line {error.lineno}: {(error.text or '').strip()}"[:LIMIT]
+        elif frames:
             source = linecache.getline(frames[-1].filename, frames[-1].lineno).strip()
             line = f"line {frames[-1].lineno}: {source}"[:LIMIT]
     except BaseException:
@@ -186,21 +309,23 @@ def main():
     """Import NumPy, say so, and do what the messages ask, one after the other."""
     inbox, outbox, packages = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     sys.path.append(packages)
+    transform = transformer(packages)
     sys.meta_path.insert(0, Display())
     import numpy  # noqa: F401  before any of the student's code can be in its way
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)                         # until here errors were told outside
     send(outbox, {"ready": True})
-    namespace = {"__name__": "__main__", "__builtins__": __builtins__, "display": Inert("display"),
-                 "get_ipython": Inert("get_ipython")}
     sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.modules["__main__"].__dict__.update(namespace)
     namespace = sys.modules["__main__"].__dict__
+    cells = Cells(namespace, transform)
+    namespace.update(__builtins__=__builtins__, display=Inert("display"), get_ipython=Shell(cells.source))
     sys.argv = [""]
     while True:
         command, data = receive(inbox)
         if "cell" in command:
-            send(outbox, {"ran": run_cell(command["cell"], data.decode("utf-8", "replace"), namespace)})
+            error = cells.run(command["cell"], data.decode("utf-8", "replace"), command["skip"],
+                              lambda statement: send(outbox, {"at": statement}))
+            send(outbox, {"ran": error or {}})
         else:
             send(outbox, *call(namespace, command["call"], arguments(command["arguments"], data)))
 

@@ -42,11 +42,14 @@ class SandboxUnavailable(RuntimeError):
 
 
 class Stopped(Exception):
-    """The student's process is gone or was stopped. status: "timeout", "limit" or "crash"; reason: a sentence."""
+    """The student's process is gone or was stopped. status: "timeout", "limit" or "crash"; reason: a sentence.
+
+    statement: of a cell, the number of the one that was running.
+    """
 
     def __init__(self, status, reason):
         super().__init__(reason)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.statement = status, reason, 0
 
 
 def check_available():
@@ -111,13 +114,25 @@ class Sandbox:
             self._watch()
             self._ready = True
 
-    def run_cell(self, number, source, seconds):
-        """Execute a cell; → the text of what it raised, or "". Raises Stopped."""
+    def run_cell(self, number, source, seconds, skip=()):
+        """Execute a cell but for the statements with the numbers to skip.
+
+        → the first error, {"text": …, "line": …}, or None.  Raises Stopped, which says at which statement.
+        """
         self.wait_ready()
-        deadline = time.monotonic() + seconds
-        self._send({"cell": number}, source.encode("utf-8", "replace"), deadline)
-        header, _ = self._receive(deadline)
-        return _text(header.get("ran", ""))
+        deadline, statement = time.monotonic() + seconds, 0
+        try:
+            self._send({"cell": number, "skip": sorted(skip)}, source.encode("utf-8", "replace"), deadline)
+            while True:
+                header, _ = self._receive(deadline)
+                if "ran" in header:
+                    break
+                statement = header["at"] if type(header.get("at")) is int else statement
+        except Stopped as stop:
+            stop.statement = statement
+            raise
+        error = header["ran"]
+        return {key: _text(error.get(key)) for key in ("text", "line")} if isinstance(error, dict) and error else None
 
     def call(self, name, arguments, seconds):
         """Call the student's function. → (array, None, changed inputs), or (None, what came instead, []).
@@ -274,6 +289,7 @@ def _text(value, limit=400):
 _LIMITS = ["/bin/sh", "-c", f"ulimit -v {MEMORY >> 10} && ulimit -t {SECONDS} && ulimit -f {TMP >> 9} && ulimit -c 0 "
                             '&& ulimit -n 64 && exec "$@"', "sh"]
 _PACKAGES = "/packages"
+TRANSFORMER = ("IPython/core/inputtransformer2.py", "IPython/utils/tokenutil.py")    # all of IPython that is inside
 
 
 def _bubblewrap(rules, info):
@@ -283,8 +299,8 @@ def _bubblewrap(rules, info):
     is decided by the mount alone. So all of them are read-only, /proc too, in which lies /proc/sys.
     """
     site = Path(np.__file__).parent.parent
-    packages = [part for folder in ("numpy", "numpy.libs") if (site / folder).is_dir()
-                for part in ("--ro-bind", str(site / folder), f"{_PACKAGES}/{folder}")]
+    names = [name for name in ("numpy", "numpy.libs", *TRANSFORMER) if (site / name).exists()]
+    packages = [part for name in names for part in ("--ro-bind", str(site / name), f"{_PACKAGES}/{name}")]
     shown = _shown()
     system = [part for folder in [*shown, "/lib", "/lib64", "/etc/ld.so.cache"] if os.path.exists(folder)
               for part in (("--symlink", os.readlink(folder), folder) if os.path.islink(folder)
