@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cnnlib import architectures as nets
-from cnnlib import data, metrics
+from cnnlib import data, losses, metrics
 from cnnlib.summary import summary
 from cnnlib.training import accuracy, fit, one_cycle, set_seed
 from cnnlib.training.augmentation import random_crop
@@ -154,7 +154,7 @@ def scenes(names, seeds):
             target = nets.encode_boxes(net, SIZE, boxes, labels) if detects else masks
             start = time.process_time()
             history = fit(net, x, target, epochs, lr, 16, seed, schedule=one_cycle,
-                          loss=nets.detection_loss if detects else F.cross_entropy)
+                          loss=losses.detection_loss if detects else F.cross_entropy)
             seconds.append(time.process_time() - start)
             scores.append((average_precision if detects else mean_iou)(net, *test))
         sums = summary(build(), (1, *SIZE))
@@ -179,7 +179,7 @@ def mean_iou(net, x, masks, boxes, labels):
 
 
 def average_precision(net, x, masks, boxes, labels):
-    return nets.detection_average_precision(nets.detect(net, torch.as_tensor(x)), boxes, labels)
+    return metrics.detection_average_precision(nets.detect(net, torch.as_tensor(x)), boxes, labels)
 
 
 def main(

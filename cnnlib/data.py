@@ -1,10 +1,11 @@
 """Real images that need no network: digits, photographs that ship inside Python packages, and digits on photographs."""
 
 from functools import lru_cache
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
+
+from .checks import NonNegative, Positive, checked, is_int
 
 _CLASSES, _TRAIN_PER_CLASS = 10, 400
 _LUMINANCE = np.float32([0.2125, 0.7154, 0.0721])                        # that of scikit-image's rgb2gray
@@ -55,10 +56,8 @@ def photo(name, size=None, gray=False):
     """
     if not isinstance(name, str) or name not in PHOTOS:
         raise ValueError(f"photo: name must be one of {', '.join(sorted(PHOTOS))}; got {name!r}")
-    if size is not None and (
-        not isinstance(size, (tuple, list, np.ndarray)) or len(size) != 2
-        or any(isinstance(s, bool) or not isinstance(s, Integral) or s < 1 for s in size)
-    ):
+    if size is not None and not (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 2
+                                 and all(is_int(side) and side >= 1 for side in size)):
         raise ValueError(f"photo: size must be None or (H, W) of two ints ≥ 1, got {size!r}")
     from skimage.util import img_as_float32
 
@@ -147,8 +146,9 @@ def _scene_ink(rng, background, alpha):
     return (level + rng.uniform(0, 1) * room.min() * tint).astype(np.float32)
 
 
-def scenes(count, size=(48, 64), digits_per_scene=(1, 3), seed=0, train=True, *, gray=False, binary=False,
-           digit_sizes=(20, 32)):
+@checked
+def scenes(count: Positive, size=(48, 64), digits_per_scene=(1, 3), seed: NonNegative = 0, train=True, *, gray=False,
+           binary=False, digit_sizes=(20, 32)):
     """Digits pasted on pieces of real photographs, with exact masks and boxes: for segmentation and detection.
 
     image = (1 − a) · background + a · ink,  a in [0, 1]: the digit's picture, ink: one colour for each digit
@@ -164,8 +164,8 @@ def scenes(count, size=(48, 64), digits_per_scene=(1, 3), seed=0, train=True, *,
     lies in mask[y1:y2, x1:x2], x2 and y2 themselves are outside;  labels: for each scene int64 (n,) in 0 … 9.
     No digit leaves the image, no two boxes overlap, and behind a digit's mask the mean luminance of the background
     differs from that of the ink by at least 0.35.
-    Raises ValueError or TypeError for counts and sizes that are no ints in range, and ValueError when as many digits
-    as asked for find no room.
+    Raises TypeError or ValueError unless counts and sizes are ints in range, and ValueError when as many digits as
+    asked for find no room.
     """
     for name, pair, least in [("size", size, 1), ("digits_per_scene", digits_per_scene, 0),
                               ("digit_sizes", digit_sizes, 8)]:
@@ -173,11 +173,6 @@ def scenes(count, size=(48, 64), digits_per_scene=(1, 3), seed=0, train=True, *,
             raise ValueError(f"scenes: {name} must be two ints ≥ {least}, got {pair!r}")
         if name != "size" and pair[0] > pair[1]:
             raise ValueError(f"scenes: {name} must be (least, most), got {pair!r}")
-    for name, value, least in [("count", count, 1), ("seed", seed, 0)]:
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"scenes: {name} must be an int, got {value!r}")
-        if value < least:
-            raise ValueError(f"scenes: {name} must be at least {least}, got {value}")
     size, train = tuple(map(int, size)), bool(train)
     x, y = _digits()[0 if train else 1]
     behind, before = (np.random.default_rng([seed, train, part]) for part in range(2))

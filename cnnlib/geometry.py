@@ -6,28 +6,27 @@ Functions of sizes are about one axis; for an image call them once for its rows 
 import math
 from typing import NamedTuple
 
-import numpy as np
+from .checks import NonNegative, Number, Positive, check_positive, checked
 
 __all__ = [
     "Field", "adaptive_windows", "conv_macs", "conv_output_size", "interpolate_output_size", "next_field",
-    "pool_output_size", "receptive_field", "same_padding", "shift", "transposed_conv_output_size",
-    "transposed_conv_padding",
+    "pool_output_size", "receptive_field", "same_padding", "transposed_conv_output_size", "transposed_conv_padding",
 ]
 
 
 # ---- sizes -----------------------------------------------------------------------------------------------------------
 
-def conv_output_size(size, kernel_size, stride=1, padding=0, dilation=1):
+@checked
+def conv_output_size(size: Positive, kernel_size: Positive, stride: Positive = 1, padding: NonNegative = 0,
+                     dilation: Positive = 1):
     """Length of a convolution's output along one axis.
 
     ⌊(size + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1
 
-    All arguments are ints: size, kernel_size, stride, dilation ≥ 1, padding ≥ 0.  Returns an int ≥ 1.
-    Raises TypeError for what is no int, ValueError for an int out of range or a kernel that does not fit.
+    All arguments are ints: size, kernel_size, stride, dilation ≥ 1, padding ≥ 0.  Returns an int of at least 1.
+    Raises TypeError for anything but ints, ValueError for an int out of range or a kernel that does not fit.
     Source: Dumoulin & Visin (2016).
     """
-    _check_int("conv_output_size", minimum=1, size=size, kernel_size=kernel_size, stride=stride, dilation=dilation)
-    _check_int("conv_output_size", minimum=0, padding=padding)
     span = dilation * (kernel_size - 1) + 1
     if span > size + 2 * padding:
         raise ValueError(
@@ -36,7 +35,9 @@ def conv_output_size(size, kernel_size, stride=1, padding=0, dilation=1):
     return (size + 2 * padding - span) // stride + 1
 
 
-def pool_output_size(size, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+@checked
+def pool_output_size(size: Positive, kernel_size: Positive, stride: Positive | None = None, padding: NonNegative = 0,
+                     dilation: Positive = 1, ceil_mode=False):
     """Length of a pooling's output along one axis: that of a convolution, which ceil_mode rounds up.
 
     ⌈(size + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌉ + 1      with ceil_mode
@@ -44,13 +45,11 @@ def pool_output_size(size, kernel_size, stride=None, padding=0, dilation=1, ceil
     and one less when the last window would then begin behind the input, where there is only padding.
 
     stride: kernel_size unless given.  padding: at most kernel_size / 2.
-    All are ints: size, kernel_size, stride, dilation ≥ 1, padding ≥ 0.  Returns an int ≥ 1.
-    Raises TypeError for what is no int, ValueError for an int out of range or a kernel that does not fit.
+    All are ints: size, kernel_size, stride, dilation ≥ 1, padding ≥ 0.  Returns an int of at least 1.
+    Raises TypeError for anything but ints, ValueError for an int out of range or a kernel that does not fit.
     Source: the rule of `torch.nn.MaxPool2d`.
     """
     stride = kernel_size if stride is None else stride
-    _check_int("pool_output_size", minimum=1, size=size, kernel_size=kernel_size, stride=stride, dilation=dilation)
-    _check_int("pool_output_size", minimum=0, padding=padding)
     span = dilation * (kernel_size - 1) + 1
     if 2 * padding > kernel_size:
         raise ValueError(f"pool_output_size: padding must be at most half of kernel_size {kernel_size}, got {padding}")
@@ -64,7 +63,9 @@ def pool_output_size(size, kernel_size, stride=None, padding=0, dilation=1, ceil
     return out
 
 
-def transposed_conv_output_size(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
+@checked
+def transposed_conv_output_size(size: Positive, kernel_size: Positive, stride: Positive = 1, padding: NonNegative = 0,
+                                output_padding: NonNegative = 0, dilation: Positive = 1):
     """Length of a transposed convolution's output along one axis.
 
     (size − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1
@@ -72,12 +73,9 @@ def transposed_conv_output_size(size, kernel_size, stride=1, padding=0, output_p
     It is the length from which a convolution with the same arguments makes `size`. A stride s makes it from s lengths;
     output_padding, below s, chooses among them.
     All are ints: size, kernel_size, stride, dilation ≥ 1, padding ≥ 0, 0 ≤ output_padding < max(stride, dilation).
-    Returns an int ≥ 1.  Raises TypeError for what is no int, ValueError for an int out of range or where nothing is
-    left.  Source: Dumoulin & Visin (2016); `torch.nn.ConvTranspose2d`.
+    Returns an int of at least 1.  Raises TypeError for anything but ints, ValueError for an int out of range or where
+    nothing is left.  Source: Dumoulin & Visin (2016); `torch.nn.ConvTranspose2d`.
     """
-    _check_int("transposed_conv_output_size", minimum=1, size=size, kernel_size=kernel_size, stride=stride,
-               dilation=dilation)
-    _check_int("transposed_conv_output_size", minimum=0, padding=padding, output_padding=output_padding)
     if output_padding >= max(stride, dilation):
         raise ValueError("transposed_conv_output_size: output_padding must be below stride or dilation, "
                          f"{max(stride, dilation)}, got {output_padding}")
@@ -88,16 +86,14 @@ def transposed_conv_output_size(size, kernel_size, stride=1, padding=0, output_p
     return out
 
 
-def interpolate_output_size(size, scale_factor):
+@checked
+def interpolate_output_size(size: Positive, scale_factor: Number):
     """Length of an axis resized by a factor: ⌊size · scale_factor⌋.
 
-    size: an int ≥ 1, scale_factor > 0.  Returns an int ≥ 1.
+    size: an int of at least 1, scale_factor above 0.  Returns an int of at least 1.
     Raises TypeError or ValueError for other arguments and when nothing is left.
     Source: `torch.nn.functional.interpolate`.
     """
-    _check_int("interpolate_output_size", minimum=1, size=size)
-    if isinstance(scale_factor, bool) or not isinstance(scale_factor, (int, float, np.integer, np.floating)):
-        raise TypeError(f"interpolate_output_size: scale_factor must be a number, got {scale_factor!r}")
     if not 0 < scale_factor < math.inf:
         raise ValueError(f"interpolate_output_size: scale_factor must be positive, got {scale_factor}")
     out = math.floor(size * scale_factor)
@@ -106,22 +102,23 @@ def interpolate_output_size(size, scale_factor):
     return out
 
 
-def adaptive_windows(size, output_size):
+@checked
+def adaptive_windows(size: Positive, output_size: Positive):
     """The windows of adaptive pooling along one axis: they cover it, and overlap where output_size does not divide it.
 
     from ⌊j·size/output_size⌋ up to ⌈(j + 1)·size/output_size⌉      for output j = 0, …, output_size − 1
 
     Returns a list of (start, end), end not included.
-    Raises TypeError or ValueError for arguments that are not ints ≥ 1.
+    Raises TypeError or ValueError for arguments other than ints of at least 1.
     Source: the rule of `torch.nn.AdaptiveAvgPool2d`.
     """
-    _check_int("adaptive_windows", minimum=1, size=size, output_size=output_size)
     return [(j * size // output_size, -(-(j + 1) * size // output_size)) for j in range(output_size)]
 
 
 # ---- padding ---------------------------------------------------------------------------------------------------------
 
-def same_padding(kernel_size, dilation=1, stride=1, size=None):
+@checked
+def same_padding(kernel_size: Positive, dilation: Positive = 1, stride: Positive = 1, size: Positive | None = None):
     """Zeros before and after an axis that keep its length at stride 1; an even kernel needs one more behind.
 
     before + after = dilation·(kernel_size − 1),  before = ⌊that / 2⌋
@@ -130,29 +127,27 @@ def same_padding(kernel_size, dilation=1, stride=1, size=None):
     before + after = max(0, (⌈size/stride⌉ − 1)·stride + dilation·(kernel_size − 1) + 1 − size).
 
     Returns (before, after).
-    Raises TypeError or ValueError for arguments that are not ints ≥ 1, or a stride above 1 without size.
+    Raises TypeError or ValueError for arguments other than ints of at least 1, or a stride above 1 without size.
     Source: the rule of `torch.nn.Conv2d(padding="same")`; with a stride that of TensorFlow.
     """
-    _check_int("same_padding", minimum=1, kernel_size=kernel_size, dilation=dilation, stride=stride)
     total = dilation * (kernel_size - 1)
     if stride > 1:
         if size is None:
             raise ValueError(f"same_padding: with stride {stride} the padding depends on size, which must be given")
-        _check_int("same_padding", minimum=1, size=size)
         total = max(0, (-(-size // stride) - 1) * stride + total + 1 - size)
     return total // 2, total - total // 2
 
 
-def transposed_conv_padding(kernel_size, stride, dilation=1):
+@checked
+def transposed_conv_padding(kernel_size: Positive, stride: Positive, dilation: Positive = 1):
     """The padding and output_padding with which a transposed convolution makes size·stride of size, for every size.
 
     2·padding − output_padding = dilation·(kernel_size − 1) + 1 − stride      with the smallest output_padding
 
     Returns (padding, output_padding), for stride 2: kernel 2 → (0, 0), 3 → (1, 1), 4 → (1, 0).
-    Raises TypeError or ValueError for arguments that are not ints ≥ 1, and where no allowed output_padding does it: an
-    even kernel_size at stride 1 without dilation.
+    Raises TypeError or ValueError for arguments other than ints of at least 1, and where no allowed output_padding does
+    it: an even kernel_size at stride 1 without dilation.
     """
-    _check_int("transposed_conv_padding", minimum=1, kernel_size=kernel_size, stride=stride, dilation=dilation)
     excess = dilation * (kernel_size - 1) + 1 - stride
     output_padding = excess % 2 if excess >= 0 else -excess
     if output_padding >= max(stride, dilation):
@@ -176,20 +171,19 @@ class Field(NamedTuple):
     start: float = 0.0
 
 
-def next_field(field, kernel_size, stride=1, padding=0, dilation=1):
+@checked
+def next_field(field, kernel_size: Positive, stride: Positive = 1, padding: NonNegative = 0, dilation: Positive = 1):
     """The Field behind one more convolution or pooling.
 
     size + dilation·(kernel_size − 1)·jump,   jump·stride,   start + (dilation·(kernel_size − 1)/2 − padding)·jump
 
     field: a Field in front of the layer.  padding: the samples added in front of the axis.  → Field.
-    Raises TypeError or ValueError for arguments that are no ints in range.  Source: Araujo et al. (2019).
+    Raises TypeError or ValueError for arguments other than ints in range.  Source: Araujo et al. (2019).
     """
     if not isinstance(field, Field):
         raise TypeError(f"next_field: field must be a Field, got {field!r}")
-    _check_int("next_field", minimum=1, kernel_size=kernel_size, stride=stride, dilation=dilation)
-    _check_int("next_field", minimum=0, padding=padding)
-    reach = dilation * (kernel_size - 1)
-    return Field(field.size + reach * field.jump, field.jump * stride, field.start + (reach / 2 - padding) * field.jump)
+    span = dilation * (kernel_size - 1)
+    return Field(field.size + span * field.jump, field.jump * stride, field.start + (span / 2 - padding) * field.jump)
 
 
 def receptive_field(layers, size=None):
@@ -202,7 +196,7 @@ def receptive_field(layers, size=None):
 
     → pandas.DataFrame of the columns layer, kernel_size, stride, padding (in front), dilation, receptive_field, jump,
     start, as in `Field`, and with size output_size. They hold numbers, or pairs if anywhere the axes differ.
-    Raises TypeError or ValueError for what is no such layer, numbers out of range and a size that is too small. A
+    Raises TypeError or ValueError for other layers, numbers out of range and a size that is too small. A
     transposed convolution is refused, since its outputs see differently many samples; `cnnlib.summary` follows those.
     """
     import pandas as pd  # here: the grader, which only needs sizes, must start quickly
@@ -214,7 +208,7 @@ def receptive_field(layers, size=None):
         raise ValueError(f"receptive_field: layers and size must have one number of axes, got {sorted(ranks)}")
     n = max(ranks, default=1)
     if size is not None:
-        _check_int("receptive_field", minimum=1, **{f"size[{i}]": _along(size, i) for i in range(n)})
+        check_positive("receptive_field", **{f"size[{i}]": _along(size, i) for i in range(n)})
     tables = [_follow(layers, axis, _along(size, axis)) for axis in range(n)]
     if all(table == tables[0] for table in tables):
         return pd.DataFrame(tables[0])
@@ -222,42 +216,18 @@ def receptive_field(layers, size=None):
                          for rows in zip(*tables, strict=True)])
 
 
-# ---- cost and position -----------------------------------------------------------------------------------------------
+# ---- cost ------------------------------------------------------------------------------------------------------------
 
-def conv_macs(image_size, kernel_size, in_channels=1, out_channels=1):
+@checked
+def conv_macs(image_size, kernel_size, in_channels: Positive = 1, out_channels: Positive = 1):
     """Multiply-adds of a "same" convolution: one kernel per output channel at every pixel.
 
-    H·W·C_out·C_in·k_h·k_w.  image_size: (H, W), kernel_size: (k_h, k_w), all ints ≥ 1.  Returns an int.
-    Raises TypeError or ValueError for sizes that are not two ints ≥ 1.
+    H·W·C_out·C_in·k_h·k_w.  image_size: (H, W), kernel_size: (k_h, k_w), all ints of at least 1.  Returns an int.
+    Raises TypeError or ValueError for sizes other than two ints of at least 1.
     """
     height, width = _check_pair("conv_macs", "image_size", image_size)
     kernel_height, kernel_width = _check_pair("conv_macs", "kernel_size", kernel_size)
-    _check_int("conv_macs", minimum=1, in_channels=in_channels, out_channels=out_channels)
     return height * width * out_channels * in_channels * kernel_height * kernel_width
-
-
-def shift(image, dy, dx, mode="zero"):
-    """Move an image down by dy and right by dx pixels; negative numbers move it up and left.
-
-    out[..., i, j] = image[..., i − dy, j − dx]
-
-    image: (*, H, W).  mode: "zero" fills what comes in with zeros, "circular" brings in what went out.
-    Returns an array of the same shape and dtype. Raises ValueError for another mode or fewer than two axes.
-    """
-    image = np.asarray(image)
-    if image.ndim < 2:
-        raise ValueError(f"shift: image needs at least two axes (*, H, W), got shape {image.shape}")
-    _check_int("shift", minimum=None, dy=dy, dx=dx)
-    if mode == "circular":
-        return np.roll(image, (dy, dx), axis=(-2, -1))
-    if mode != "zero":
-        raise ValueError(f'shift: mode must be "zero" or "circular", got {mode!r}')
-    out = np.zeros_like(image)
-    height, width = image.shape[-2:]
-    if abs(dy) < height and abs(dx) < width:
-        source = image[..., max(0, -dy):height - max(0, dy), max(0, -dx):width - max(0, dx)]
-        out[..., max(0, dy):height - max(0, -dy), max(0, dx):width - max(0, -dx)] = source
-    return out
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
@@ -326,16 +296,8 @@ def _along(value, axis):
     return value[axis] if isinstance(value, tuple) else value
 
 
-def _check_int(function, minimum, **values):
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"{function}: {name} must be an int, got {value!r}")
-        if minimum is not None and value < minimum:
-            raise ValueError(f"{function}: {name} must be at least {minimum}, got {value}")
-
-
 def _check_pair(function, name, value):
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(f"{function}: {name} must be two ints, got {value!r}")
-    _check_int(function, minimum=1, **{f"{name}[0]": value[0], f"{name}[1]": value[1]})
+    check_positive(function, **{f"{name}[0]": value[0], f"{name}[1]": value[1]})
     return tuple(value)

@@ -1,4 +1,4 @@
-"""Losses beyond `torch.nn.functional`: for rare classes, for masks, for learning from a teacher, for pictures.
+"""Losses beyond `torch.nn.functional`: for rare classes, masks, boxes, learning from a teacher, pictures.
 
 Those of classes and masks take logits, and read from the shape of the target which task it is:
     binary    input (N, *), target (N, *): 1 where the thing is, 0 elsewhere.  p = sigmoid(input)
@@ -7,19 +7,21 @@ The target is given: no gradient goes to it. reduction: "mean", "sum" or "none" 
 The NumPy twins, with their gradients derived by hand, stand in `cnnlib.scratch.ops.losses`.
 """
 
-from numbers import Real
-
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-__all__ = ["dice_loss", "distillation_loss", "feature_maps", "focal_loss", "gram_matrix", "iou_loss",
+from .boxes import distances_to_boxes, generalized_iou
+from .checks import check_choice, check_type, checked, is_number
+from .tensors import Floats, Net, NonNegativeScalar, Scalar, ShareScalar, as_number, describe
+
+__all__ = ["detection_loss", "dice_loss", "distillation_loss", "feature_maps", "focal_loss", "gram_matrix", "iou_loss",
            "label_smoothing_cross_entropy", "perceptual_loss", "style_loss", "tversky_loss"]
 
 
 # ---- rare classes ----------------------------------------------------------------------------------------------------
 
-def focal_loss(input, target, *, alpha=None, gamma=2.0, reduction="mean"):
+@checked
+def focal_loss(input: Floats, target, *, alpha=None, gamma: NonNegativeScalar = 2.0, reduction="mean"):
     """Cross-entropy in which what is already right counts little (Lin et al. 2017, RetinaNet).
 
     loss = −α · (1 − p_t)^γ · log p_t          p_t: the probability of what is right
@@ -33,10 +35,6 @@ def focal_loss(input, target, *, alpha=None, gamma=2.0, reduction="mean"):
     """
     name = "focal_loss"
     target, binary = _check_target(name, input, target)
-    _check_reduction(name, reduction)
-    _check_numbers(name, gamma=gamma)
-    if not gamma >= 0:
-        raise ValueError(f"{name}: gamma must be at least 0, got {gamma}")
     if binary:
         wrong = target * torch.sigmoid(-input) + (1 - target) * torch.sigmoid(input)         # 1 − p_t, not cancelled
         loss = F.binary_cross_entropy_with_logits(input, target, reduction="none")
@@ -46,7 +44,7 @@ def focal_loss(input, target, *, alpha=None, gamma=2.0, reduction="mean"):
     # Where nothing is wrong the slope of wrong^γ would be infinite for γ < 1, and ∞ · 0 is nan.
     loss = wrong.clamp_min(torch.finfo(input.dtype).tiny) ** gamma * loss
     if alpha is not None and binary:
-        if not _is_number(alpha) or not 0 <= alpha <= 1:
+        if not is_number(as_number(alpha)) or not 0 <= alpha <= 1:
             raise ValueError(f"{name}: alpha of a binary target must be a number from 0 to 1, got {alpha}")
         loss = loss * (alpha * target + (1 - alpha) * (1 - target))
     elif alpha is not None:
@@ -58,10 +56,11 @@ def focal_loss(input, target, *, alpha=None, gamma=2.0, reduction="mean"):
             raise ValueError(f"{name}: alpha must hold one number for each of {input.shape[1]} classes, "
                              f"got shape {tuple(alpha.shape)}")
         loss = loss * alpha[target]
-    return _reduce(loss, reduction)
+    return _reduce(name, loss, reduction)
 
 
-def label_smoothing_cross_entropy(input, target, smoothing=0.1, reduction="mean"):
+@checked
+def label_smoothing_cross_entropy(input: Floats, target, smoothing: ShareScalar = 0.1, reduction="mean"):
     """Cross-entropy that asks for 1 − ε + ε/C instead of 1, and for ε/C instead of 0 (Szegedy et al. 2016).
 
     loss = −(1 − ε) · log p[target] − ε/C · Σ_c log p[c]          ε: smoothing
@@ -73,18 +72,15 @@ def label_smoothing_cross_entropy(input, target, smoothing=0.1, reduction="mean"
     target, binary = _check_target(name, input, target, least_classes=1)
     if binary:
         raise ValueError(f"{name}: target must hold classes, one axis fewer than input {tuple(input.shape)}")
-    _check_reduction(name, reduction)
-    _check_numbers(name, smoothing=smoothing)
-    if not 0 <= smoothing <= 1:
-        raise ValueError(f"{name}: smoothing must be from 0 to 1, got {smoothing}")
     log_p = torch.log_softmax(input, 1)
     right = log_p.gather(1, target[:, None])[:, 0]
-    return _reduce(-(1 - smoothing) * right - smoothing * log_p.mean(1), reduction)
+    return _reduce(name, -(1 - smoothing) * right - smoothing * log_p.mean(1), reduction)
 
 
 # ---- masks -----------------------------------------------------------------------------------------------------------
 
-def dice_loss(input, target, *, smooth=1.0, reduction="mean"):
+@checked
+def dice_loss(input: Floats, target, *, smooth: NonNegativeScalar = 1.0, reduction="mean"):
     """One minus the Dice coefficient of the predicted and the true region (after Milletari et al. 2016, V-Net).
 
     loss = 1 − (2 Σ p·t + smooth) / (Σ p + Σ t + smooth)          sums over the pixels of one image, and one class
@@ -97,11 +93,12 @@ def dice_loss(input, target, *, smooth=1.0, reduction="mean"):
     With smooth = 0 the loss of an empty mask is 1 whatever is predicted, with no gradient; 0/0 counts as 1, no loss.
     Raises ValueError or TypeError naming the argument.
     """
-    both, p, t = _overlap("dice_loss", input, target, smooth, reduction)
-    return _reduce(1 - _ratio(2 * both + smooth, p + t + smooth), reduction)
+    both, p, t = _overlap("dice_loss", input, target)
+    return _reduce("dice_loss", 1 - _ratio(2 * both + smooth, p + t + smooth), reduction)
 
 
-def iou_loss(input, target, *, smooth=1.0, reduction="mean"):
+@checked
+def iou_loss(input: Floats, target, *, smooth: NonNegativeScalar = 1.0, reduction="mean"):
     """One minus the intersection over union of the two regions, the soft Jaccard index (Rahman & Wang 2016).
 
     loss = 1 − (Σ p·t + smooth) / (Σ p + Σ t − Σ p·t + smooth)
@@ -109,11 +106,13 @@ def iou_loss(input, target, *, smooth=1.0, reduction="mean"):
     Shapes, smooth, empty masks and what is raised: as in dice_loss. With smooth = 0 both order the predictions of an
     image alike: J = D / (2 − D). Raises ValueError or TypeError naming the argument.
     """
-    both, p, t = _overlap("iou_loss", input, target, smooth, reduction)
-    return _reduce(1 - _ratio(both + smooth, p + t - both + smooth), reduction)
+    both, p, t = _overlap("iou_loss", input, target)
+    return _reduce("iou_loss", 1 - _ratio(both + smooth, p + t - both + smooth), reduction)
 
 
-def tversky_loss(input, target, *, alpha=0.5, beta=0.5, smooth=1.0, reduction="mean"):
+@checked
+def tversky_loss(input: Floats, target, *, alpha: Scalar = 0.5, beta: Scalar = 0.5, smooth: NonNegativeScalar = 1.0,
+                 reduction="mean"):
     """Dice with a price for each kind of error (Salehi et al. 2017).
 
     loss = 1 − (TP + smooth) / (TP + α·FP + β·FN + smooth)
@@ -123,16 +122,55 @@ def tversky_loss(input, target, *, alpha=0.5, beta=0.5, smooth=1.0, reduction="m
     (0.5, 0.5) is dice_loss with twice this smooth.  Shapes and empty masks: as in dice_loss.
     Raises ValueError or TypeError naming the argument.
     """
-    _check_numbers("tversky_loss", alpha=alpha, beta=beta)
     if not (alpha >= 0 and beta >= 0):
         raise ValueError(f"tversky_loss: alpha and beta must be at least 0, got {alpha} and {beta}")
-    both, p, t = _overlap("tversky_loss", input, target, smooth, reduction)
-    return _reduce(1 - _ratio(both + smooth, both + alpha * (p - both) + beta * (t - both) + smooth), reduction)
+    both, p, t = _overlap("tversky_loss", input, target)
+    overlap = _ratio(both + smooth, both + alpha * (p - both) + beta * (t - both) + smooth)
+    return _reduce("tversky_loss", 1 - overlap, reduction)
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+def detection_loss(outputs, targets):
+    """Focal loss of the classes + 1 − GIoU of the boxes + cross-entropy of the centreness (Tian et al. 2019).
+
+    centreness = √(min(l, r)/max(l, r) · min(t, b)/max(t, b))          l, t, r, b: the distances asked for
+
+    Classes count at every point, boxes and centreness where there is an object; each sum is divided by the number of
+    points with an object, of the whole batch (by 1 if there are none).
+    outputs: of `architectures.FCOS`, logits (N, A, C), distances (N, A, 4) and centreness (N, A, 1).
+    targets: of `architectures.encode_boxes`, (N, A, 5): the class, −1 for background, and l, t, r, b  →  ().
+    Raises TypeError for anything but three outputs and a tensor, ValueError for targets of another shape.
+    """
+    if not (isinstance(outputs, (tuple, list)) and len(outputs) == 3):
+        raise TypeError("detection_loss: outputs must be (logits, distances, centreness) of an FCOS, got "
+                        f"{type(outputs).__name__}")
+    check_type("detection_loss", torch.Tensor, "a tensor (N, A, 5)", targets=targets)
+    logits, distances, centreness = outputs
+    if targets.shape != (*distances.shape[:2], 5):
+        raise ValueError(f"detection_loss: targets must be {(*distances.shape[:2], 5)}, got {tuple(targets.shape)}")
+    label, wanted = targets[..., 0].long(), targets[..., 1:]
+    found = label >= 0
+    count = found.sum().clamp(min=1)
+
+    one_hot = F.one_hot(label + 1, logits.shape[2] + 1)[..., 1:].to(logits)                  # background: all 0
+    classes = focal_loss(logits, one_hot, alpha=0.25, reduction="sum")
+
+    wanted = wanted[found]
+    point = wanted.new_zeros(2)                                          # all around one point, in strides
+    boxes = 1 - generalized_iou(distances_to_boxes(point, distances[found]), distances_to_boxes(point, wanted))
+
+    across, down = wanted[:, [0, 2]], wanted[:, [1, 3]]
+    middle = (across.amin(1) / across.amax(1) * down.amin(1) / down.amax(1)).sqrt()
+    middles = F.binary_cross_entropy_with_logits(centreness[found][:, 0], middle, reduction="sum")
+    return (classes + boxes.sum() + middles) / count
 
 
 # ---- a teacher -------------------------------------------------------------------------------------------------------
 
-def distillation_loss(student_logits, teacher_logits, temperature=4.0, target=None, soft_weight=0.9):
+@checked
+def distillation_loss(student_logits: Floats, teacher_logits: Floats, temperature: Scalar = 4.0, target=None,
+                      soft_weight: ShareScalar = 0.9):
     """What a student lacks of its teacher's opinion of all classes (Hinton et al. 2015).
 
     soft = τ² · KL(teacher ‖ student) = τ² Σ_c q[c] · (log q[c] − log p[c])      q, p = softmax(logits / τ)
@@ -144,23 +182,18 @@ def distillation_loss(student_logits, teacher_logits, temperature=4.0, target=No
     Raises ValueError or TypeError naming the argument.
     """
     name = "distillation_loss"
-    for argument, logits in {"student_logits": student_logits, "teacher_logits": teacher_logits}.items():
-        _check_floats(name, argument, logits)
-        if logits.ndim != 2 or logits.shape != student_logits.shape:
-            raise ValueError(f"{name}: student_logits and teacher_logits must both be (N, C), "
-                             f"got {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}")
-    _check_numbers(name, temperature=temperature, soft_weight=soft_weight)
+    if student_logits.ndim != 2 or teacher_logits.shape != student_logits.shape:
+        raise ValueError(f"{name}: student_logits and teacher_logits must both be (N, C), "
+                         f"got {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}")
     if not temperature > 0:
         raise ValueError(f"{name}: temperature must be above 0, got {temperature}")
-    if not 0 <= soft_weight <= 1:
-        raise ValueError(f"{name}: soft_weight must be from 0 to 1, got {soft_weight}")
     log_p = torch.log_softmax(student_logits / temperature, 1)
     log_q = torch.log_softmax(teacher_logits.detach() / temperature, 1)
     soft = temperature**2 * (log_q.exp() * (log_q - log_p)).sum(1).mean()
     if target is None:
         return soft
     if not isinstance(target, torch.Tensor) or target.is_floating_point() or target.shape != log_p.shape[:1]:
-        raise ValueError(f"{name}: target must be a tensor (N,) of classes or −100, got {_describe(target)}")
+        raise ValueError(f"{name}: target must be a tensor (N,) of classes or −100, got {describe(target)}")
     _check_classes(name, target[target != -100], log_p.shape[1], "or −100")
     labelled = (target != -100).sum().clamp_min(1)
     hard = F.cross_entropy(student_logits, target.long(), reduction="sum") / labelled
@@ -169,7 +202,8 @@ def distillation_loss(student_logits, teacher_logits, temperature=4.0, target=No
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
 
-def gram_matrix(features):
+@checked
+def gram_matrix(features: Floats):
     """Which channels light up together, wherever that is (Gatys et al. 2016).
 
     G[n, c, d] = 1/(C·H·W) · Σ_{h, w} f[n, c, h, w] · f[n, d, h, w]
@@ -177,24 +211,21 @@ def gram_matrix(features):
     features: (N, C, H, W)  →  (N, C, C).  The division by C·H·W is Johnson et al. (2016)'s; Gatys et al. have none here
     but divide the loss by 4·(C·H·W)², so theirs is a quarter of `style_loss`.  Raises ValueError for another rank.
     """
-    _check_floats("gram_matrix", "features", features)
     if features.ndim != 4 or 0 in features.shape[1:]:
         raise ValueError(f"gram_matrix: features must be (N, C, H, W), none of them 0, got {tuple(features.shape)}")
     f = features.flatten(2)                                              # (N, C, H·W)
     return f @ f.transpose(1, 2) / f[0].numel()
 
 
-def feature_maps(net, x, layers):
+@checked
+def feature_maps(net: Net, x, layers):
     """What the named layers give for x: a dict from name to tensor.
 
     net: any module, in the mode it is in.  layers: names as in `net.named_modules()`, such as "features.3"; of a layer
     that is called several times the last output.  Gradients reach x; `net.requires_grad_(False)` spares the weights'.
-    Raises TypeError for what is no network, ValueError for a name that is no layer, and when a layer gave no tensor.
+    Raises TypeError unless net is a network, ValueError for a name of no layer, and when a layer gave no tensor.
     """
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"feature_maps: net must be an nn.Module, got {type(net).__name__}")
-    if not isinstance(layers, (str, list, tuple)):
-        raise TypeError(f"feature_maps: layers must be a name or a list of names, got {layers!r}")
+    check_type("feature_maps", (str, list, tuple), "a name or a list of names", layers=layers)
     known = dict(net.named_modules())
     layers = [layers] if isinstance(layers, str) else list(layers)
     if not layers:
@@ -220,17 +251,16 @@ def feature_maps(net, x, layers):
     return {layer: kept[layer] for layer in layers}
 
 
-def perceptual_loss(net, input, target, layers):
+@checked
+def perceptual_loss(net: Net, input: Floats, target: Floats, layers):
     """How different two pictures are to a network that knows pictures (Johnson et al. 2016).
 
     loss = Σ_l mean((φ_l(input) − φ_l(target))²)          φ_l: the output of layer l of net
 
     input, target: (N, C, H, W) that net takes  →  ().  Target and net are given: use a trained net in `eval()`, its
     weights frozen; no gradient goes to target.
-    Raises TypeError for what is no network or tensor, ValueError for shapes that differ or layers that are not there.
+    Raises TypeError unless they are a network and tensors, ValueError for shapes that differ or for other layers.
     """
-    _check_floats("perceptual_loss", "input", input)
-    _check_floats("perceptual_loss", "target", target)
     if input.shape != target.shape:
         raise ValueError(f"perceptual_loss: input and target must have one shape, "
                          f"got {tuple(input.shape)} and {tuple(target.shape)}")
@@ -240,17 +270,16 @@ def perceptual_loss(net, input, target, layers):
     return sum(F.mse_loss(ours[layer], theirs[layer]) for layer in ours)
 
 
-def style_loss(net, input, target, layers):
+@checked
+def style_loss(net: Net, input: Floats, target: Floats, layers):
     """How different the textures of two pictures are: the same with Gram matrices (Gatys et al. 2016).
 
     loss = Σ_l ‖G(φ_l(input)) − G(φ_l(target))‖²_F, the mean over the batch          G: `gram_matrix`
 
     input: (N, C, H, W), target: (N or 1, C, H', W'), since a Gram matrix forgets the size  →  ().
     As in perceptual_loss no gradient goes to target.
-    Raises TypeError for what is no network or tensor, ValueError for batches that differ or layers that are not there.
+    Raises TypeError unless they are a network and tensors, ValueError for batches that differ or for other layers.
     """
-    _check_floats("style_loss", "input", input)
-    _check_floats("style_loss", "target", target)
     if target.ndim != 4 or input.ndim != 4 or target.shape[0] not in (1, input.shape[0]):
         raise ValueError(f"style_loss: input must be (N, C, H, W) and target too, or one picture, "
                          f"got {tuple(input.shape)} and {tuple(target.shape)}")
@@ -262,13 +291,9 @@ def style_loss(net, input, target, layers):
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
-def _overlap(name, input, target, smooth, reduction):
+def _overlap(name, input, target):
     """Σ p·t, Σ p, Σ t over the pixels: each (N,), for classes (N, C)."""
     target, binary = _check_target(name, input, target)
-    _check_reduction(name, reduction)
-    _check_numbers(name, smooth=smooth)
-    if not smooth >= 0:
-        raise ValueError(f"{name}: smooth must be at least 0, got {smooth}")
     if input.numel() == 0:
         raise ValueError(f"{name}: input must hold at least one pixel, got shape {tuple(input.shape)}")
     if binary:
@@ -285,15 +310,14 @@ def _ratio(numerator, denominator):
     return torch.where(nothing, 1.0, numerator / torch.where(nothing, 1.0, denominator))
 
 
-def _reduce(loss, reduction):
+def _reduce(name, loss, reduction):
+    check_choice(name, "reduction", reduction, ("none", "mean", "sum"))
     return {"none": lambda x: x, "sum": torch.sum, "mean": torch.mean}[reduction](loss)
 
 
 def _check_target(name, input, target, least_classes=2):
     """The target, as floats for a binary one, as int64 for classes; and whether it is binary."""
-    _check_floats(name, "input", input)
-    if not isinstance(target, torch.Tensor):
-        raise TypeError(f"{name}: target must be a tensor, got {type(target).__name__}")
+    check_type(name, torch.Tensor, "a tensor", target=target)
     target, shape = target.detach(), tuple(input.shape)
     if input.ndim >= 1 and target.shape == input.shape:
         target = target.to(input.dtype)
@@ -317,28 +341,3 @@ def _check_classes(name, target, classes, besides=""):
     if target.numel() and not (0 <= target.min() and target.max() < classes):
         raise ValueError(f"{name}: target must hold classes from 0 to {classes - 1}{besides and ' ' + besides}, "
                          f"got numbers from {target.min()} to {target.max()}")
-
-
-def _check_floats(name, argument, value):
-    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
-        raise TypeError(f"{name}: {argument} must be a tensor of floats, got {_describe(value)}")
-
-
-def _is_number(value):
-    """Python's, NumPy's, or a tensor without axes."""
-    return isinstance(value, Real) and not isinstance(value, bool) or isinstance(value, torch.Tensor) and not value.ndim
-
-
-def _check_numbers(name, **numbers):
-    for argument, value in numbers.items():
-        if not _is_number(value):
-            raise TypeError(f"{name}: {argument} must be a number, got {value!r}")
-
-
-def _check_reduction(name, reduction):
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{name}: reduction must be one of none, mean, sum; got {reduction!r}")
-
-
-def _describe(value):
-    return f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__

@@ -1,16 +1,20 @@
-"""How good predictions are: of classes, of scores, of masks, of pictures. NumPy only; scikit-learn's names and meaning.
+"""How good predictions are: of classes, of scores, of masks, of boxes, of pictures; scikit-learn's names and meaning.
 
 Arrays may be anything that `numpy.asarray` takes, and tensors. y_true comes first. Classes are integers or bools; they
 may have any shape, so y_true and y_pred may be masks.
 """
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["average_precision", "confusion_matrix", "f1", "iou", "precision", "precision_recall_curve", "psnr",
-           "recall", "ssim", "top_k_accuracy"]
+from .boxes import box_iou, check_boxes
+from .checks import Share, check_number, checked, is_int, require
+
+__all__ = ["average_precision", "confusion_matrix", "detection_average_precision", "f1", "iou", "precision",
+           "precision_recall_curve", "psnr", "recall", "ssim", "top_k_accuracy"]
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------------
@@ -28,7 +32,7 @@ def top_k_accuracy(y_true, y_score, k=5):
         raise ValueError(f"{name}: y_true must be (N,) and y_score (N, C) with N ≥ 1, "
                          f"got {y_true.shape} and {y_score.shape}")
     classes = y_score.shape[1]
-    if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= classes:
+    if not is_int(k) or not 1 <= k <= classes:
         raise ValueError(f"{name}: k must be an int from 1 to {classes}, the number of classes, got {k!r}")
     if y_true.min() < 0 or y_true.max() >= classes:
         raise ValueError(f"{name}: y_true must hold classes from 0 to {classes - 1}, "
@@ -126,6 +130,48 @@ def average_precision(y_true, y_score):
     return float(np.sum((recall[:-1] - recall[1:]) * precision[:-1]))
 
 
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+@checked
+def detection_average_precision(found, boxes, labels, iou_threshold: Share = 0.5):
+    """Average precision of a detector, the mean over the classes that occur, in [0, 1] (Everingham et al. 2010).
+
+    From the highest score down, over all images, a found box is right when its IoU with an object of its class that no
+    better one has taken is at least iou_threshold; it takes the object of the largest IoU among those left. Each
+    object counts in the recall, also one that was never found:
+
+    AP = average_precision(right, scores) · right ones / objects          without the factor recall would end at 1
+
+    found: for each image (boxes, scores, labels), as of `architectures.detect`;  boxes, labels: for each image the true
+    ones, (n, 4) and (n,), arrays or tensors  →  float.  No interpolation. Without a single object it is nan.
+    Raises TypeError or ValueError for lists of other lengths, boxes of another shape, iou_threshold outside of [0, 1].
+    """
+    name = "detection_average_precision"
+    require(name, len(found) == len(boxes) == len(labels), "found, boxes and labels must be for as many images, "
+            f"got {len(found)}, {len(boxes)} and {len(labels)}")
+    found = [[torch.as_tensor(part).cpu() for part in parts] for parts in found]
+    boxes = [check_boxes(name, "boxes", torch.as_tensor(given).cpu()) for given in boxes]
+    labels = [torch.as_tensor(given).cpu() for given in labels]
+    precisions = []
+    for label in sorted({int(c) for given in labels for c in given}):
+        objects = [given[label_ == label] for given, label_ in zip(boxes, labels, strict=True)]
+        right, scores = [], []
+        for (found_boxes, found_scores, found_labels), true in zip(found, objects, strict=True):
+            mine = (found_labels == label).nonzero()[:, 0]
+            mine = mine[found_scores[mine].argsort(descending=True, stable=True)]
+            overlap = box_iou(found_boxes[mine], true)                   # (found, objects)
+            for row in overlap:
+                best = row.max(0) if len(row) else None
+                hit = best is not None and bool(best.values >= iou_threshold)
+                if hit:
+                    overlap[:, best.indices] = -1                        # taken
+                right.append(hit)
+            scores.extend(found_scores[mine].tolist())
+        total = sum(map(len, objects))
+        precisions.append(average_precision(right, scores) * sum(right) / total if right else 0.0)
+    return sum(precisions) / len(precisions) if precisions else np.nan
+
+
 # ---- pictures --------------------------------------------------------------------------------------------------------
 
 def psnr(image, reference, *, data_range):
@@ -154,8 +200,7 @@ def ssim(image, reference, *, data_range, window=7, channel_axis=None, sample_co
     """
     x, y, data_range = _check_pictures("ssim", image, reference, data_range)
     if channel_axis is not None:
-        if isinstance(channel_axis, bool) or not isinstance(channel_axis, Integral) or \
-                not -x.ndim <= channel_axis < x.ndim:
+        if not is_int(channel_axis) or not -x.ndim <= channel_axis < x.ndim:
             raise ValueError(f"ssim: channel_axis must be an axis of {x.shape} or None, got {channel_axis!r}")
         x, y = np.moveaxis(x, channel_axis, 0), np.moveaxis(y, channel_axis, 0)
     else:
@@ -234,7 +279,7 @@ def _window(window):
     if isinstance(window, str) and window == "gaussian":
         weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
         return weights / weights.sum()
-    if isinstance(window, bool) or not isinstance(window, Integral) or window < 3 or window % 2 == 0:
+    if not is_int(window) or window < 3 or window % 2 == 0:
         raise ValueError(f'ssim: window must be an odd int from 3 on or "gaussian", got {window!r}')
     return np.full(window, 1 / window)
 
@@ -281,8 +326,7 @@ def _check_pictures(name, image, reference, data_range):
     if image.shape != reference.shape or image.size == 0:
         raise ValueError(f"{name}: image and reference must have one shape and at least one pixel, "
                          f"got {image.shape} and {reference.shape}")
-    if isinstance(data_range, bool) or not isinstance(data_range, Real):
-        raise TypeError(f"{name}: data_range must be a number, got {data_range!r}")
+    check_number(name, data_range=data_range)
     if not 0 < data_range < np.inf:
         raise ValueError(f"{name}: data_range must be above 0 and finite, got {data_range}")
     return image.astype(np.float64), reference.astype(np.float64), float(data_range)                 # 255² is no uint8

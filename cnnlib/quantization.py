@@ -7,11 +7,13 @@ in floating point ("fake quantisation"), as is usual to try out what a network w
 import copy
 import functools
 import math
-from numbers import Integral, Real
 
 import numpy as np
 import torch
 from torch import nn
+
+from .checks import check_type, checked, is_int, is_number
+from .tensors import Net
 
 __all__ = ["fake_quantize", "model_size", "quantize_activations", "quantize_weights"]
 
@@ -35,11 +37,10 @@ def fake_quantize(x, bits=8, axis=None, symmetric=False, *, low=None, high=None)
     bits = _check_bits(name, bits, symmetric)
     if not x.isfinite().all():
         raise ValueError(f"{name}: x must hold finite numbers")
-    if axis is not None and not (isinstance(axis, Integral) and not isinstance(axis, bool)
-                                 and -x.ndim <= axis < x.ndim):
+    if axis is not None and not (is_int(axis) and -x.ndim <= axis < x.ndim):
         raise ValueError(f"{name}: axis must be None or an axis of {tuple(x.shape)}, got {axis!r}")
     for end, value in {"low": low, "high": high}.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value)):
+        if value is not None and not (is_number(value) and math.isfinite(value)):
             raise TypeError(f"{name}: {end} must be None or a finite number, got {value!r}")
     if (low is None) != (high is None) or (low is not None and (axis is not None or not low <= high)):
         raise ValueError(f"{name}: low and high must both be given, low ≤ high and without axis, or neither; "
@@ -61,14 +62,14 @@ def fake_quantize(x, bits=8, axis=None, symmetric=False, *, low=None, high=None)
     return torch.fake_quantize_per_channel_affine(x, scale, zero_point, int(axis) % x.ndim, lowest, highest)
 
 
-def quantize_weights(net, bits=8, per_channel=True, symmetric=True):
+@checked
+def quantize_weights(net: Net, bits=8, per_channel=True, symmetric=True):
     """A copy of net whose convolutions and linear layers have weights of so many bits.
 
     per_channel: a scale for each output channel, else one for each layer.  symmetric: see `fake_quantize`.
     Biases and norms stay as they are, as is usual: they are few.
     Raises TypeError or ValueError naming the argument, or a layer whose weight is computed anew, as by weight_norm.
     """
-    _check_net("quantize_weights", net)
     _check_bits("quantize_weights", bits, symmetric)
     net = copy.deepcopy(net)
     for layer in _weighted("quantize_weights", net):
@@ -78,7 +79,8 @@ def quantize_weights(net, bits=8, per_channel=True, symmetric=True):
     return net
 
 
-def quantize_activations(net, x, bits=8):
+@checked
+def quantize_activations(net: Net, x, bits=8):
     """A copy of net in which what enters each convolution and linear layer is rounded to so many bits, affine.
 
     The range of each is calibrated: the least and the largest number that enters while net looks at x, (N, …), in
@@ -86,10 +88,8 @@ def quantize_activations(net, x, bits=8):
         quantize_activations(quantize_weights(net), x[:200])
     Raises TypeError or ValueError naming the argument.
     """
-    _check_net("quantize_activations", net)
     bits = _check_bits("quantize_activations", bits, False)
-    if not isinstance(x, (np.ndarray, torch.Tensor, list, tuple)):
-        raise TypeError(f"quantize_activations: x must be an array or a tensor, got {type(x).__name__}")
+    check_type("quantize_activations", (np.ndarray, torch.Tensor, list, tuple), "an array or a tensor", x=x)
     x = torch.as_tensor(x)
     if x.numel() == 0:
         raise ValueError(f"quantize_activations: x must hold at least one example, got shape {tuple(x.shape)}")
@@ -116,15 +116,15 @@ def quantize_activations(net, x, bits=8):
     return net
 
 
-def model_size(net, bits=32, per_channel=True):
+@checked
+def model_size(net: Net, bits=32, per_channel=True):
     """How many bytes net takes with weights of so many bits.
 
     The weights of convolutions and linear layers take bits each, filled up to whole bytes for each layer; below 32 bits
     also 4 bytes for every scale. Everything else, biases, norms and their statistics, takes what it takes now.
     Raises TypeError or ValueError naming the argument, or as `quantize_weights` a layer.
     """
-    _check_net("model_size", net)
-    if isinstance(bits, bool) or not isinstance(bits, Integral) or not 1 <= bits <= 32:
+    if not is_int(bits) or not 1 <= bits <= 32:
         raise ValueError(f"model_size: bits must be an int from 1 to 32, got {bits!r}")
     bits = int(bits)
     size = sum(tensor.numel() * tensor.element_size() for tensor in [*net.parameters(), *net.buffers()])
@@ -155,14 +155,9 @@ def _round_input(layer, inputs, bits, low, high):
     return (fake_quantize(inputs[0], bits, low=low, high=high), *inputs[1:])
 
 
-def _check_net(name, net):
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"{name}: net must be an nn.Module, got {type(net).__name__}")
-
-
 def _check_bits(name, bits, symmetric):
     least = 2 if symmetric else 1
-    if isinstance(bits, bool) or not isinstance(bits, Integral) or not least <= bits <= 16:
+    if not is_int(bits) or not least <= bits <= 16:
         raise ValueError(f"{name}: bits must be an int from {least} to 16{', if symmetric' * bool(symmetric)}, "
                          f"got {bits!r}")
     return int(bits)

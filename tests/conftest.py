@@ -1,16 +1,37 @@
-"""One thread for each test, since as many tests run at a time as there are cores."""
+"""One thread for each test, since as many tests run at a time as there are cores; and the same numbers on every run.
+
+Hypothesis draws the same cases each time, so that `make test` never fails by chance on somebody else's machine.
+HYPOTHESIS_PROFILE=anew draws others, once a week (.github/workflows/newest.yml).
+"""
 
 import os
+import random
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):      # read when NumPy is imported
     os.environ.setdefault(variable, "1")
 
+import hypothesis
+import numpy as np
 import pytest
 import torch
 
+from cnnlib import scratch
 from tests.paths import ROOT
 
 torch.set_num_threads(1)
+
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("anew", derandomize=False, database=None, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    """Whatever was drawn before, by the tests that this process happened to get, a test starts from the same seeds."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    scratch.manual_seed(0)
 
 
 @pytest.fixture

@@ -12,9 +12,6 @@ from torch.testing._internal.common_methods_invocations import op_db
 from cnnlib.scratch import functional as F
 from cnnlib.testing import assert_close
 
-# The parameters that hold arrays: NAME_backward returns one gradient for each of them, in the order of the signature.
-ARRAYS = {"input", "weight", "bias", "target", "running_mean", "running_var", "pos_weight", "query", "key", "value",
-          "attn_mask", "grid", "theta", "content", "style", "g", "u", "v"}
 TOLERANCE = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 2e-5}
 
 
@@ -22,12 +19,14 @@ class Case:
     """A function's name, its array arguments, and its other arguments. A new case is one line.
 
     An array is given by its shape (then it is normal noise) or by a function of a generator and a dtype; one that is
-    passed by keyword by such a function.  within: the module that holds NAME and NAME_backward, if torch has no NAME.
+    passed by keyword by such a function.  within: the module that holds NAME and NAME_backward.  reference: the same in
+    PyTorch, if torch.nn.functional has no NAME.
     """
 
-    def __init__(self, name, arrays, *, within=F, **options):
+    def __init__(self, name, arrays, *, within=F, reference=None, **options):
         self.name, self.makers, self.options = name, arrays, options
         self.forward, self.backward = getattr(within, name), getattr(within, f"{name}_backward")
+        self.reference = reference or getattr(T, name, None)
 
     def __str__(self):
         def text(value):
@@ -38,12 +37,32 @@ class Case:
 
     def arrays(self, dtype, seed=0):
         rng = np.random.default_rng(seed)
-        return [maker(rng, dtype) if callable(maker) else rng.normal(size=maker).astype(dtype)
-                for maker in self.makers]
+        values = [maker(rng, dtype) if callable(maker) else rng.normal(size=maker).astype(dtype)
+                  for maker in self.makers]
+        return [np.asarray(value) if isinstance(value, np.generic) else value for value in values]
 
     def keywords(self, dtype, seed=0):
         rng = np.random.default_rng(seed + 1000)
         return {key: value(rng, dtype) if callable(value) else value for key, value in self.options.items()}
+
+    def bound(self, dtype, seed=0):
+        """All arguments by their names, those that are left out too."""
+        return bind(self.forward, self.arrays(dtype, seed), self.keywords(dtype, seed))
+
+
+def bind(function, args, kwargs):
+    """Arguments by the names that they have in the function's signature, with its defaults."""
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def array_places(arguments):
+    """The names of the arguments to which the gradients of a NAME_backward belong, in order, and maybe some more.
+
+    It is what the tape goes by: an array, or None, which holds the place of one that is left out.
+    """
+    return [name for name, value in arguments.items() if value is None or isinstance(value, np.ndarray)]
 
 
 def classes(number, *shape):
@@ -85,9 +104,9 @@ def constants(*shape):
 
 
 def assert_case(case, dtype):
-    """Forward and backward of one case equal PyTorch's, and the arguments stay what they were."""
-    assert_equals_torch(str(case), case.forward, case.backward, getattr(T, case.name), case.arrays(dtype),
-                        case.keywords(dtype))
+    """Forward and backward of one case equal PyTorch's, and the arguments stay what they were. → number of gradients"""
+    return assert_equals_torch(str(case), case.forward, case.backward, case.reference, case.arrays(dtype),
+                               case.keywords(dtype))
 
 
 def samples(name, variant="", dtype=torch.float64):
@@ -109,11 +128,14 @@ def error_samples(name):
 
 
 def assert_samples(name, variant="", dtype=torch.float64):
-    """All of PyTorch's samples give PyTorch's answers, forward and backward; there must be some."""
-    ours, backward, count = getattr(F, name), getattr(F, f"{name}_backward"), 0
-    for count, (label, theirs, args, kwargs) in enumerate(samples(name, variant, dtype), 1):           # noqa: B007
-        assert_equals_torch(f"{label}: {describe(args)} {describe(kwargs)}", ours, backward, theirs, args, kwargs)
-    assert count > 0, f"PyTorch has no samples of {name} {variant}"
+    """All of PyTorch's samples give PyTorch's answers, forward and backward. → numbers of gradients, of each sample"""
+    ours, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    numbers = []
+    for label, theirs, args, kwargs in samples(name, variant, dtype):
+        label = f"{label}: {describe(args)} {describe(kwargs)}"
+        numbers.append(assert_equals_torch(label, ours, backward, theirs, args, kwargs))
+    assert numbers, f"PyTorch has no samples of {name} {variant}"
+    return numbers
 
 
 def assert_errors(name, count):
@@ -131,9 +153,12 @@ def assert_errors(name, count):
 
 
 def assert_equals_torch(label, ours, backward, theirs, args, kwargs):
-    """args, kwargs: NumPy arrays or tensors among other things; theirs gets tensors, ours gets arrays."""
+    """args, kwargs: NumPy arrays or tensors among other things; theirs gets tensors, ours gets arrays.
+
+    → the number of gradients that backward returns
+    """
     args, kwargs = to_torch(args), to_torch(kwargs)
-    bound = inspect.signature(ours).bind(*args, **kwargs).arguments
+    bound = bind(ours, args, kwargs)
     running = {"running_mean", "running_var"} & set(bound)
     for name in running:
         if bound[name] is not None:
@@ -150,10 +175,7 @@ def assert_equals_torch(label, ours, backward, theirs, args, kwargs):
     except AssertionError as error:
         raise AssertionError(f"{label}: forward: {error}") from None
 
-    names = [name for name in inspect.signature(ours).parameters if name in ARRAYS
-             and (ours.__name__, name) != ("pad", "value")]      # which is a number
-    leaves = {name: bound[name] for name in names if isinstance(bound.get(name), torch.Tensor)
-              and bound[name].requires_grad}
+    leaves = {name: value for name, value in bound.items() if isinstance(value, torch.Tensor) and value.requires_grad}
     first = want[0] if isinstance(want, tuple) else want
     grad_output = torch.randn(first.shape, dtype=first.dtype, generator=torch.Generator().manual_seed(1))
     if leaves and first.requires_grad:
@@ -162,12 +184,14 @@ def assert_equals_torch(label, ours, backward, theirs, args, kwargs):
     else:
         expected = {}
     grads = backward(np.asarray(grad_output.numpy()), *array_args, **array_kwargs)
-    assert isinstance(grads, tuple) and len(grads) == len(names), \
-        f"{label}: backward returns {len(grads)} gradients for the arrays {names}"
-    for name, grad in zip(names, grads, strict=True):
+    ours_bound = bind(ours, array_args, array_kwargs)
+    places = array_places(ours_bound)
+    assert isinstance(grads, tuple) and len(grads) <= len(places), f"{label}: backward returns {grads} for {places}"
+    for name, grad in itertools.zip_longest(places, grads):
         wanted = expected.get(name)
         try:
             if wanted is None:
+                assert grad is None or ours_bound[name] is not None, "a gradient of what was not given"
                 if name in leaves:
                     assert grad is None or not np.any(grad), "torch has no gradient here"
             else:
@@ -175,12 +199,12 @@ def assert_equals_torch(label, ours, backward, theirs, args, kwargs):
                 _assert_same(grad, wanted)
         except AssertionError as error:
             raise AssertionError(f"{label}: gradient of {name}: {error}") from None
-    ours_bound = inspect.signature(ours).bind(*array_args, **array_kwargs).arguments
     moves = [ours_bound[name] for name in running]                       # these are changed in place
     for part, original in zip((array_args, array_kwargs.values()), (before[0], before[1].values()), strict=True):
         for value, old in zip(part, original, strict=True):
             if isinstance(value, np.ndarray) and not any(value is array for array in moves):
                 np.testing.assert_array_equal(value, old, err_msg=f"{label} changes an argument")
+    return len(grads)
 
 
 def assert_gradients(case, seed=0):
@@ -188,41 +212,63 @@ def assert_gradients(case, seed=0):
 
     Σ g·f(x + h·d) − Σ g·f(x − h·d) ≈ 2h Σ dx·d       for a random direction d
     """
-    arrays, options = case.arrays(np.float64, seed), case.keywords(np.float64, seed)
-    forward, backward = case.forward, case.backward
-    rng = np.random.default_rng(seed + 1)
+    arguments, rng, step = case.bound(np.float64, seed), np.random.default_rng(seed + 1), 1e-6
 
-    def value(moved):
-        out = forward(*moved, **options)
-        return out[0] if isinstance(out, tuple) else out
+    def value(**moved):
+        return first(case.forward(**{**arguments, **moved}))
 
-    grad_output = rng.normal(size=np.shape(value(arrays)))
-    grads = backward(np.asarray(grad_output), *arrays, **options)
-    step = 1e-6
-    places = [i for i, array in enumerate(arrays) if array is None or isinstance(array, np.ndarray)]
-    for i, grad in zip(places, grads, strict=False):
-        array = arrays[i]
+    grad_output = rng.normal(size=np.shape(value()))
+    grads = case.backward(np.asarray(grad_output), **arguments)
+    for name, grad in zip(array_places(arguments), grads, strict=False):
+        array = arguments[name]
         if grad is None or array.dtype.kind != "f":
             continue
         direction = rng.normal(size=array.shape)
-        ends = [value([a + sign * step * direction if j == i else a for j, a in enumerate(arrays)])
-                for sign in (1, -1)]
+        ends = [value(**{name: array + sign * step * direction}) for sign in (1, -1)]
         numeric = np.sum(grad_output * (ends[0] - ends[1])) / (2 * step)
         assert_close(np.sum(grad * direction), numeric, tolerance=1e-6)
 
 
 def assert_grad_output_is_checked(case):
     """A gradient of the wrong shape, and one of the wrong dtype, are refused by name."""
-    arrays, options = case.arrays(np.float64), case.keywords(np.float64)
-    out = case.forward(*arrays, **options)
-    out = out[0] if isinstance(out, tuple) else out
+    arguments = case.bound(np.float64)
+    out = first(case.forward(**arguments))
     for wrong in (np.ones((*np.shape(out), 2)), np.ones(np.shape(out), np.float32)):
         try:
-            case.backward(wrong, *arrays, **options)
+            case.backward(wrong, **arguments)
         except (ValueError, TypeError) as error:
             assert f"{case.name}_backward: grad_output must" in str(error), str(error)
         else:
             raise AssertionError(f"{case.name}_backward takes a grad_output of {wrong.shape} {wrong.dtype}")
+
+
+def assert_saved_changes_nothing(case):
+    """With what the forward saved the backward gives the same numbers, to the last bit; and saving changes none."""
+    arguments, saved = case.bound(np.float64), {}
+    plain, kept = case.forward(**arguments), case.forward(**{**arguments, "saved": saved})
+    for ours, theirs in zip(kept, plain, strict=True) if isinstance(plain, tuple) else [(kept, plain)]:
+        np.testing.assert_array_equal(ours, theirs)
+    grad_output = np.random.default_rng(1).normal(size=np.shape(first(plain)))
+    grads = case.backward(grad_output, **arguments)
+    for ours, theirs in zip(case.backward(grad_output, **{**arguments, "saved": saved}), grads, strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def uses_what_is_saved(case):
+    """Whether the backward computes something else from zeros in place of what was saved."""
+    arguments, saved = case.bound(np.float64), {}
+    grad_output = np.ones_like(first(case.forward(**{**arguments, "saved": saved})))
+    zeros = {key: np.zeros_like(value) for key, value in saved.items()}
+    with np.errstate(all="ignore"):
+        true, other = (case.backward(grad_output, **{**arguments, "saved": kept}) for kept in (saved, zeros))
+    return any(not np.array_equal(a, b) for a, b in zip(true, other, strict=True) if a is not None)
+
+
+def first(output):
+    """The output that has a gradient: the first, if there are several."""
+    return output[0] if isinstance(output, tuple) else output
 
 
 def to_numpy(value):
@@ -236,9 +282,9 @@ def to_numpy(value):
 
 def to_torch(value):
     """Arrays within tuples, lists and dicts → tensors, which ask for a gradient if writeable and of floats."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        tensor = torch.from_numpy(np.array(value))
-        return tensor.requires_grad_(tensor.is_floating_point() and (np.isscalar(value) or value.flags.writeable))
+    if isinstance(value, np.ndarray):
+        tensor = torch.from_numpy(value.copy())
+        return tensor.requires_grad_(tensor.is_floating_point() and value.flags.writeable)
     return _within(to_torch, value)
 
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import cnnlib
-from cnnlib import data, figures, geometry, testing, training
+from cnnlib import data, figures, geometry, modes, testing, training
 from cnnlib.blocks import DepthwiseSeparable
 from cnnlib.grading import Question, check, sheet
-from cnnlib.scratch import groups, lenet, nn, quantization, signal
+from cnnlib.scratch import functional, groups, lenet, nn, quantization, signal
 from cnnlib.scratch.functional import random
 from cnnlib.scratch.tensor import autograd
 from cnnlib.summary import Summary
@@ -54,7 +54,9 @@ BAD = [
     (groups.p4_conv2d, (np.zeros((1, 3, 4, 5, 5)), w4), {}, r"weight must be \(O, C, 4, k, k\)"),
     (groups.p4_rotate, (x4,), {}, r"must be \(N, C, 4, H, W\)"),
     (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(2)), {}, "got 3 and 2"),
-    (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(3)), {"epochs": 0}, "epochs must be positive"),
+    (lenet.train, (len, (image, image[:2]), None), {"epochs": 1}, r"data must have the same length ≥ 1, got \[5, 2\]"),
+    (lenet.train, (len, (image,), None), {"epochs": 0}, "train: epochs must be at least 1, got 0"),
+    (lenet.fit, (lenet.LeNet(), np.zeros((3, 1, 28, 28)), np.zeros(3)), {"epochs": 0}, "epochs must be at least 1"),
     (lenet.accuracy, (lenet.LeNet(), np.zeros((0, 1, 28, 28)), np.zeros(0)), {}, "got 0 and 0"),
     (lenet.LeNet(), (np.zeros((1, 3, 28, 28), np.float32),), {}, "conv2d: input has 3 channels"),
     (geometry.conv_output_size, (5, 7), {}, "covers 7 samples"),
@@ -62,9 +64,9 @@ BAD = [
     (geometry.conv_output_size, (5, 2, 0), {}, "stride must be at least 1, got 0"),
     (geometry.same_padding, (0,), {}, "kernel_size must be at least 1, got 0"),
     (geometry.conv_macs, (5, (3, 3)), {}, "image_size must be two ints, got 5"),
-    (geometry.shift, (np.ones(3), 1, 1), {}, "at least two axes"),
-    (geometry.shift, (image, 1.5, 1), {}, "dy must be an int, got 1.5"),
-    (geometry.shift, (image, 1, 1, "wrap"), {}, "mode must be \"zero\" or \"circular\", got 'wrap'"),
+    (signal.shift, (np.ones(3), 1, 1), {}, "at least two axes"),
+    (signal.shift, (image, 1.5, 1), {}, "dy must be an int, got 1.5"),
+    (signal.shift, (image, 1, 1, "wrap"), {}, "mode must be \"zero\" or \"circular\", got 'wrap'"),
     (testing.assert_close, ("a", "b"), {}, "ours must be numbers"),
     (data.photo, ("lena",), {}, "name must be one of .*got 'lena'"),
     (data.photo, ("china", 5), {}, r"size must be None or \(H, W\)"),
@@ -73,7 +75,7 @@ BAD = [
     (data.fashion_mnist, (None,), {}, "root must be a folder's path"),
     (data.cifar10, (3.5,), {}, "root must be a folder's path"),
     (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(2)), {"epochs": 1}, "got 3 and 2"),
-    (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(3)), {"epochs": 0}, "epochs must be positive"),
+    (training.fit, (torch.nn.Linear(2, 2), np.zeros((3, 2)), np.zeros(3)), {"epochs": 0}, "epochs must be at least 1"),
     (training.accuracy, (torch.nn.Linear(2, 2), np.zeros((0, 2)), np.zeros(0)), {}, "got 0 and 0"),
     (figures.draw_image, (None, np.zeros(5)), {}, r"image must be \(H, W\) or \(H, W, 3\), got shape \(5,\)"),
     (figures.draw_weights, (None, np.zeros(5)), {}, r"weights must be \(H, W\), got shape \(5,\)"),
@@ -105,14 +107,17 @@ PATHS = [*ROOT.glob("tests/test_*.py"),
 MODULES = [importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
            for path in sorted(PATHS) if path.stem != "test_errors"]
 TABLES = [module for module in MODULES if hasattr(module, "BAD")]
+OPERATIONS = [getattr(functional, name) for name in functional.__all__ if "_textbook" not in name]
 ROWS = BAD + [row for module in TABLES if not hasattr(module, "test_bad_input_is_named") for row in module.BAD]
 
 
 @pytest.mark.parametrize(("function", "args", "kwargs", "message"), ROWS,
                          ids=[f"{getattr(f, '__name__', type(f).__name__)}-{i}" for i, (f, *_) in enumerate(ROWS)])
 def test_bad_input_is_named(function, args, kwargs, message):
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
         function(*args, **kwargs)
+    if function in OPERATIONS and message != "positional argument":      # which Python itself says
+        assert str(error.value).startswith(f"{function.__name__}: ")
 
 
 def test_a_mark_without_its_partner_is_named():
@@ -135,7 +140,7 @@ def test_assert_close_names_the_index_and_both_numbers():
 
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
-    data.digits, data.DataUnavailable, training.in_mode, figures.use_style, figures.annotate_values,
+    data.digits, data.DataUnavailable, modes.in_mode, training.History, figures.use_style, figures.annotate_values,
     figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
     nn.Identity, nn.Module, lenet.LeNet,
@@ -154,8 +159,8 @@ def public_functions():
 
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
-            "cnnlib.torchvision_compat", "cnnlib.blocks.arguments",
-            "cnnlib.checks", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
+            "cnnlib.torchvision_compat", "cnnlib.checks", "cnnlib.summary.costs", "cnnlib.summary.receptive_field",
+            "cnnlib.tensors", *(f"cnnlib.scratch.fast.{name}" for name in ("choose", "depthwise", "im2col", "rows",
                                                                           "winograd")),
             "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse

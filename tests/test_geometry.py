@@ -1,4 +1,4 @@
-"""Sizes, padding, shifts and receptive fields against PyTorch, NumPy and gradients."""
+"""Sizes, padding and receptive fields against PyTorch, NumPy and gradients."""
 
 import itertools
 
@@ -20,7 +20,6 @@ from cnnlib.geometry import (
     pool_output_size,
     receptive_field,
     same_padding,
-    shift,
     transposed_conv_output_size,
     transposed_conv_padding,
 )
@@ -267,14 +266,3 @@ def test_same_padding_of_an_even_kernel_moves_the_start():
 
 def test_macs_count_one_kernel_at_each_pixel():
     assert conv_macs((5, 7), (3, 2), in_channels=4, out_channels=6) == 5 * 7 * 6 * 4 * 3 * 2
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 5), st.integers(1, 6), st.integers(-8, 8), st.integers(-8, 8))
-def test_shift_moves_each_pixel(height, width, dy, dx):
-    image = np.arange(1.0, 2 * height * width + 1).reshape(2, height, width)
-    circular, zero = shift(image, dy, dx, "circular"), shift(image, dy, dx)
-    for i, j in np.ndindex(height, width):
-        inside = 0 <= i - dy < height and 0 <= j - dx < width
-        np.testing.assert_array_equal(zero[:, i, j], image[:, i - dy, j - dx] if inside else 0)
-        np.testing.assert_array_equal(circular[:, i, j], image[:, (i - dy) % height, (j - dx) % width])

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnlib.losses import (
+    detection_loss,
     dice_loss,
     distillation_loss,
     feature_maps,
@@ -28,6 +29,7 @@ REDUCTIONS = ["none", "mean", "sum"]
 REGION = [dice_loss, iou_loss, tversky_loss]
 x35, t35 = torch.zeros(3, 5), torch.zeros(3, dtype=torch.long)
 picture, conv = torch.zeros(1, 3, 8, 8), nn.Sequential(nn.Conv2d(3, 4, 3))
+fcos = torch.zeros(1, 20, 3), torch.zeros(1, 20, 4), torch.zeros(1, 20, 1)               # logits, distances, centreness
 
 BAD = [
     (focal_loss, (x35, torch.tensor([0, 5, 0])), {}, "focal_loss: target must hold classes from 0 to 4, got numbers"),
@@ -79,6 +81,9 @@ BAD = [
     (perceptual_loss, (conv, np.zeros((1, 3, 8, 8)), picture, ["0"]), {}, "input must be a tensor of floats"),
     (style_loss, (conv, picture, picture[0], ["0"]), {}, r"style_loss: input must be \(N, C, H, W\) and target too"),
     (style_loss, (conv, picture, picture.repeat(2, 1, 1, 1), ["0"]), {}, r"got \(1, 3, 8, 8\) and \(2, 3, 8, 8\)"),
+    (detection_loss, (fcos, torch.zeros(1, 7, 5)), {}, r"targets must be \(1, 20, 5\)"),
+    (detection_loss, (torch.zeros(1, 20, 3), torch.zeros(1, 20, 5)), {}, r"outputs must be \(logits, .* got Tensor"),
+    (detection_loss, (fcos, None), {}, r"targets must be a tensor \(N, A, 5\), got None"),
 ]
 
 

@@ -1,5 +1,6 @@
-"""Metrics equal scikit-learn's and scikit-image's, on random input and on the edges."""
+"""Metrics equal scikit-learn's and scikit-image's, on random input and on the edges; those of boxes, brute force."""
 
+import math
 import warnings
 
 import numpy as np
@@ -12,8 +13,12 @@ from hypothesis import strategies as st
 
 from cnnlib import data, metrics
 from cnnlib.testing import assert_close
+from cnnlib.torchvision_compat import import_torchvision
+from tests.random_boxes import random_boxes
 
-y3, s35, image = np.array([0, 1, 4]), np.zeros((3, 5)), np.zeros((8, 9))
+torchvision = import_torchvision()
+
+y3, s35, image, one_box = np.array([0, 1, 4]), np.zeros((3, 5)), np.zeros((8, 9)), torch.tensor([[0.0, 0, 1, 1]])
 
 BAD = [
     (metrics.top_k_accuracy, (y3, s35[:2]), {}, r"y_true must be \(N,\) and y_score \(N, C\).*got \(3,\) and \(2, 5\)"),
@@ -50,6 +55,8 @@ BAD = [
     (metrics.ssim, (s35[None], s35[None]), {"data_range": 1}, "and channel_axis if there are channels"),
     (metrics.ssim, (image, image), {"data_range": 1, "window": 4}, "window must be an odd int from 3 on .*got 4"),
     (metrics.ssim, (image, image), {"data_range": 1, "channel_axis": 2}, r"must be an axis of \(8, 9\) or None, got 2"),
+    (metrics.detection_average_precision, ([], [one_box], [[1]]), {}, "for as many images, got 0, 1 and 1"),
+    (metrics.detection_average_precision, ([], [], [], -1), {}, "iou_threshold must be from 0 to 1, got -1"),
 ]
 
 AVERAGES = ["binary", None, "macro", "weighted", "micro"]
@@ -247,3 +254,60 @@ def test_numpys_numbers_are_numbers():
     for metric in (metrics.psnr, metrics.ssim):
         assert metric(picture, reference, data_range=np.uint8(255)) == metric(picture, reference, data_range=255)
     assert metrics.recall([0, 0], [1, 0], zero_division=np.float32(1)) == 1
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+def brute_force_ap(found, boxes, labels, threshold):
+    """The curve point by point: cut the list at every score, match afresh, and add up precision times new recall."""
+    result = []
+    for c in sorted({int(y) for true in labels for y in true}):
+        every = sorted(((float(s), i, k) for i, (_, scores, classes) in enumerate(found)
+                        for k, s in enumerate(scores) if classes[k] == c), reverse=True)
+        total = sum(int((np.asarray(y) == c).sum()) for y in labels)
+        area = recall_before = 0
+        for cut in range(1, len(every) + 1):
+            taken, right = set(), 0
+            for _, i, k in every[:cut]:
+                best, best_iou = None, 0
+                for j, box in enumerate(boxes[i]):
+                    if labels[i][j] != c or (i, j) in taken:
+                        continue
+                    overlap = torchvision.ops.box_iou(found[i][0][k:k + 1].float(), torch.as_tensor(box)[None].float())
+                    if overlap.item() > best_iou:
+                        best, best_iou = (i, j), overlap.item()
+                if best is not None and best_iou >= threshold:
+                    taken.add(best)
+                    right += 1
+            area += right / cut * (right / total - recall_before)
+            recall_before = right / total
+        result.append(area)
+    return float(np.mean(result))
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.75])
+def test_average_precision_is_brute_force(threshold):
+    rng = np.random.default_rng(4)
+    boxes = [random_boxes(rng, n, least=8) for n in (3, 0, 4, 2, 5)]
+    labels = [torch.tensor(rng.integers(0, 2, len(b))) for b in boxes]
+    found = []
+    for box, label in zip(boxes, labels, strict=True):
+        box, label = torch.cat([box, box, random_boxes(rng, 2)]), torch.cat([label, label, torch.tensor([0, 1])])
+        kept = torch.tensor(rng.permutation(len(box))[:len(box) - 2].copy())
+        moved = box[kept] + torch.tensor(rng.uniform(-2, 2, (len(kept), 4))).float()
+        found.append((moved, torch.tensor(rng.permutation(1000)[:len(kept)] / 1000), label[kept]))
+    got = metrics.detection_average_precision(found, boxes, labels, threshold)
+    assert got == pytest.approx(brute_force_ap(found, boxes, labels, threshold)) and 0.1 < got < 0.95
+
+
+def test_what_is_missed_and_what_is_found_twice_count():
+    ap = metrics.detection_average_precision
+    box = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
+    scores, label = torch.tensor([0.9, 0.8]), torch.tensor([0, 0])
+    assert ap([(box, scores, label)], [box], [label]) == 1
+    assert ap([(box[:1], scores[:1], label[:1])], [box], [label]) == 0.5        # one missed
+    assert ap([(box[[0, 0]], scores, label)], [box], [label]) == 0.5            # found twice
+    assert ap([(box, scores, 1 - label)], [box], [label]) == 0                  # wrong class
+    assert ap([(box[:0], scores[:0], label[:0])], [box], [label]) == 0
+    assert ap([(box, scores, label)], [box], [torch.tensor([0, 1])]) == 0.5     # mean
+    assert math.isnan(ap([(box, scores, label)], [box[:0]], [label[:0]]))

@@ -19,7 +19,7 @@ models = import_torchvision().models
 
 BAD = [
     (summary, (5, (3, 8, 8)), {}, "summary: net must be a torch.nn.Module, got int"),
-    (summary, (nn.Conv2d(3, 4, 3), 8), {}, "summary: input_shape must be a tuple of ints ≥ 1, got 8"),
+    (summary, (nn.Conv2d(3, 4, 3), 8), {}, "summary: input_shape must be a tuple of ints of at least 1, got 8"),
     (summary, (nn.Conv2d(3, 4, 3), (3, 0, 8)), {}, r"summary: input_shape must be .* got \(3, 0, 8\)"),
     (summary, (nn.Conv2d(3, 4, 3), ()), {}, "summary: input_shape needs at least one axis"),
     (effective_receptive_field, (5, torch.zeros(1, 3, 8, 8)), {}, "net must be a torch.nn.Module, got int"),

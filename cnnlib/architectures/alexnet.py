@@ -2,11 +2,13 @@
 
 from torch import nn
 
-from cnnlib.blocks.arguments import check_divisible, check_input, check_positive
+from cnnlib.checks import Positive, check_count, check_divisible, checked, require
+from cnnlib.tensors import check_input
 
 __all__ = ["AlexNet", "AlexNetOf2012", "alexnet", "alexnet_two_towers", "alexnet_ungrouped", "small_alexnet"]
 
 
+@checked
 class AlexNetOf2012(nn.Module):
     """Five convolutions and three dense layers (Krizhevsky, Sutskever & Hinton 2012).
 
@@ -17,17 +19,15 @@ class AlexNetOf2012(nn.Module):
     towers: 2, as there: each GPU holds half of the maps, and only the third convolution and the dense layers see both
     halves, which is a convolution with groups=2 elsewhere. 1: no groups.  Here the norm looks across the border.
     widths: channels of the convolutions.  hidden: units of the dense layers.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1, other than five widths or some that do not divide by
-    towers, another padding, smaller images.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and five widths divide by towers, for another
+    padding, and for smaller images.
     """
 
-    def __init__(self, num_classes=1000, in_channels=3, padding=0, towers=2, widths=(96, 256, 384, 384, 256),
-                 hidden=4096):
+    def __init__(self, num_classes: Positive = 1000, in_channels: Positive = 3, padding=0, towers=2,
+                 widths=(96, 256, 384, 384, 256), hidden: Positive = 4096):
         super().__init__()
-        check_positive("AlexNetOf2012", num_classes=num_classes, in_channels=in_channels, hidden=hidden)
-        _check_widths("AlexNetOf2012", widths, towers)
-        if padding not in (0, 2):
-            raise ValueError(f"AlexNetOf2012: padding must be 0, for 227×227, or 2, for 224×224; got {padding!r}")
+        _check_widths(self, widths, towers)
+        require(self, padding in (0, 2), f"padding must be 0, for 227×227, or 2, for 224×224; got {padding!r}")
         w1, w2, w3, w4, w5 = widths
         self.in_channels, self.least = in_channels, _least_size(11, 4, padding)
         self.features = nn.Sequential(
@@ -48,10 +48,11 @@ class AlexNetOf2012(nn.Module):
         )
 
     def forward(self, x):
-        check_input("AlexNetOf2012", x, self.in_channels, least=self.least)
+        check_input(self, x, self.in_channels, least=self.least)
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
+@checked
 class AlexNet(nn.Module):
     """AlexNet on one GPU (Krizhevsky 2014), as torchvision has it: fewer maps in one tower, no norm.
 
@@ -59,15 +60,13 @@ class AlexNet(nn.Module):
     kernel_size, stride: of the first convolution.  widths: channels of the convolutions.  grid: to how many rows and
     columns an average brings the last maps.  hidden: units of the dense layers.
     H and W must be at least 63, in general 14·stride + kernel_size − 2·⌊kernel_size/4⌋: then one pixel is left.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1, other than five widths, smaller images.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and widths are five, and for smaller images.
     """
 
-    def __init__(self, num_classes=1000, in_channels=3, kernel_size=11, stride=4, widths=(64, 192, 384, 256, 256),
-                 grid=6, hidden=4096):
+    def __init__(self, num_classes: Positive = 1000, in_channels: Positive = 3, kernel_size: Positive = 11,
+                 stride: Positive = 4, widths=(64, 192, 384, 256, 256), grid: Positive = 6, hidden: Positive = 4096):
         super().__init__()
-        check_positive("AlexNet", num_classes=num_classes, in_channels=in_channels, kernel_size=kernel_size,
-                       stride=stride, grid=grid, hidden=hidden)
-        _check_widths("AlexNet", widths)
+        _check_widths(self, widths)
         w1, w2, w3, w4, w5 = widths
         padding = kernel_size // 4                                       # 2 of the 11: 55 pixels and no more
         self.in_channels, self.least = in_channels, _least_size(kernel_size, stride, padding)
@@ -89,7 +88,7 @@ class AlexNet(nn.Module):
         )
 
     def forward(self, x):
-        check_input("AlexNet", x, self.in_channels, least=self.least)
+        check_input(self, x, self.in_channels, least=self.least)
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
@@ -131,8 +130,7 @@ def _brightness_norm():
 
 
 def _check_widths(name, widths, towers=1):
-    if not isinstance(widths, (tuple, list)) or len(widths) != 5:
-        raise ValueError(f"{name}: widths must be five ints, got {widths!r}")
+    check_count(name, 5, "five ints", widths=widths)
     for width in widths:
         check_divisible(name, widths=width, towers=towers)
 

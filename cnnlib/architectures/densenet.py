@@ -3,13 +3,15 @@
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, DenseBlock, Transition
-from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
+from cnnlib.checks import Ints, Positive, checked
+from cnnlib.tensors import check_input
 
 from .resnet import imagenet_stem
 
 __all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201", "small_densenet"]
 
 
+@checked
 class DenseNet(nn.Module):
     """DenseNet-BC (Huang et al. 2017): (N, in_channels, H, W)  →  (N, num_classes)
 
@@ -17,14 +19,12 @@ class DenseNet(nn.Module):
     growth_rate: channels that each layer adds.  depths: layers of each dense block.  stem_channels: k₀ of the first.
     stem_stride: 4 is ImageNet's stem, 7×7 and a max pool; else a 3×3 convolution of that stride.
     Each transition halves the channels and the size, so H and W must be at least stem_stride · (2^transitions − 1) + 1.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1 and for an input of another shape or too small.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, and for an input of another shape or too small.
     """
 
-    def __init__(self, growth_rate, depths, stem_channels, num_classes, in_channels, stem_stride=4):
+    def __init__(self, growth_rate: Positive, depths: Ints, stem_channels: Positive, num_classes: Positive,
+                 in_channels: Positive, stem_stride: Positive = 4):
         super().__init__()
-        check_positive("DenseNet", growth_rate=growth_rate, stem_channels=stem_channels, num_classes=num_classes,
-                       in_channels=in_channels, stem_stride=stem_stride)
-        check_sequence("DenseNet", depths=depths)
         self.in_channels = in_channels
         self.least = stem_stride * (2 ** (len(depths) - 1) - 1) + 1
         self.stem = (imagenet_stem(in_channels, stem_channels) if stem_stride == 4 else
@@ -45,7 +45,7 @@ class DenseNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x):
-        check_input("DenseNet", x, self.in_channels, (self.least, self.least))
+        check_input(self, x, self.in_channels, (self.least, self.least))
         return self.head(self.last(self.stages(self.stem(x))))
 
 

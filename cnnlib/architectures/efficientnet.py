@@ -2,12 +2,12 @@
 
 import functools
 import math
-from numbers import Real
 
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, InvertedResidual
-from cnnlib.blocks.arguments import check_factors, check_input, check_positive, check_rows
+from cnnlib.checks import Positive, PositiveNumber, check_rows, checked, is_number, require
+from cnnlib.tensors import check_input
 
 from .mobilenet import make_divisible
 
@@ -32,14 +32,15 @@ def compound_scaling(phi, alpha=1.2, beta=1.1, gamma=1.15):
     width = β^φ    depth = α^φ    resolution = γ^φ        where α β² γ² ≈ 2
 
     since multiply-adds grow with depth · width² · resolution².  α, β, γ: found by a small grid search at φ = 1.
-    phi: a number ≥ 0, the factors ≥ 1.  Raises ValueError for others.
+    phi: a number of at least 0, the factors at least 1.  Raises ValueError for others.
     """
     for name, value, least in (("phi", phi, 0), ("alpha", alpha, 1), ("beta", beta, 1), ("gamma", gamma, 1)):
-        if not (isinstance(value, Real) and value >= least):
-            raise ValueError(f"compound_scaling: {name} must be a number from {least} on, got {value!r}")
+        require("compound_scaling", is_number(value) and value >= least,
+                f"{name} must be a number from {least} on, got {value!r}")
     return beta**phi, alpha**phi, gamma**phi
 
 
+@checked
 class EfficientNet(nn.Module):
     """Stages of MBConv, each `InvertedResidual` with squeeze-and-excitation and SiLU (Tan & Le 2019).
 
@@ -48,16 +49,15 @@ class EfficientNet(nn.Module):
     to the nearest multiple of 8; depth_mult: times the blocks of each stage, rounded up.  stem_stride: of the first
     convolution.  stochastic_depth: how often the last block would be left out; it grows evenly from 0 at the first.
     norm: makes a layer of a number of channels.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, factors not above 0, an input of another shape.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and factors above 0, and for an input of another
+    shape.
     """
 
-    def __init__(self, stages=B0, num_classes=1000, in_channels=3, width_mult=1.0, depth_mult=1.0, resolution=224,
-                 stem=32, stem_stride=2, dropout=0.2, stochastic_depth=0.2, norm=nn.BatchNorm2d):
+    def __init__(self, stages=B0, num_classes: Positive = 1000, in_channels: Positive = 3,
+                 width_mult: PositiveNumber = 1.0, depth_mult: PositiveNumber = 1.0, resolution: Positive = 224,
+                 stem: Positive = 32, stem_stride=2, dropout=0.2, stochastic_depth=0.2, norm=nn.BatchNorm2d):
         super().__init__()
-        check_positive("EfficientNet", num_classes=num_classes, in_channels=in_channels, resolution=resolution,
-                       stem=stem)
-        check_factors("EfficientNet", width_mult=width_mult, depth_mult=depth_mult)
-        check_rows("EfficientNet", "stages", stages, "expansion", "channels", "blocks", "stride", "kernel_size")
+        check_rows(self, "stages", stages, "expansion", "channels", "blocks", "stride", "kernel_size")
         self.in_channels, self.resolution = in_channels, resolution
         channels = make_divisible(stem * width_mult)
         self.stem = ConvNormAct(in_channels, channels, 3, stem_stride, norm=norm, activation=nn.SiLU)
@@ -67,7 +67,7 @@ class EfficientNet(nn.Module):
             width = make_divisible(width * width_mult)
             for i in range(count):
                 self.blocks.append(InvertedResidual(
-                    channels, width, first_stride if i == 0 else 1, expansion, kernel_size, squeeze=channels // 4,
+                    channels, width, first_stride if i == 0 else 1, expansion, kernel_size, channels // 4,
                     norm=norm, activation=nn.SiLU, drop=stochastic_depth * len(self.blocks) / sum(counts)))
                 channels = width
         self.head = nn.Sequential(
@@ -75,7 +75,7 @@ class EfficientNet(nn.Module):
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * channels, num_classes))
 
     def forward(self, x):
-        check_input("EfficientNet", x, self.in_channels)
+        check_input(self, x, self.in_channels)
         return self.head(self.blocks(self.stem(x)))
 
 

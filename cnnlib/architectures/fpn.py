@@ -1,16 +1,22 @@
 """Feature pyramids (Lin et al. 2017): a backbone's maps of several resolutions, each as knowing as the coarsest."""
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import nn
 
 from cnnlib.blocks import BasicBlock, ConvNormAct, TopDownPyramid
-from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
+from cnnlib.checks import Ints, Positive, check_int, check_type, checked, kind, require
+from cnnlib.tensors import check_input
 
 from .resnet import resnet50
 
 __all__ = ["FPNSegmenter", "PyramidBackbone", "resnet50_fpn", "small_fpn", "small_pyramid"]
 
+Levels = kind(int, check_int, 1, 4)                                      # as many as the backbones have stages
 
+
+@checked
 class PyramidBackbone(nn.Module):
     """Stages of a network, bottom up, and a pyramid over the last of them, top down (Lin et al. 2017).
 
@@ -21,23 +27,17 @@ class PyramidBackbone(nn.Module):
     extra_levels: coarser maps above, made of the coarsest. "pool" adds one, every second pixel of it (Lin et al. 2017,
     for proposals); "conv" adds two by 3×3 convolutions of stride 2, ReLU between them (P6 and P7 of RetinaNet and
     FCOS).
-    Raises TypeError for stages that are no modules, ValueError for more channels than stages and for another
+    Raises TypeError unless stem and stages are modules, ValueError for more channels than stages and for another
     extra_levels.
     """
 
-    def __init__(self, stem, stages, channels, out_channels=256, in_channels=3, extra_levels=None):
+    def __init__(self, stem, stages, channels: Ints, out_channels: Positive = 256, in_channels: Positive = 3,
+                 extra_levels: Literal[None, "pool", "conv"] = None):
         super().__init__()
-        check_positive("PyramidBackbone", in_channels=in_channels, out_channels=out_channels)
-        check_sequence("PyramidBackbone", channels=channels)
-        if not isinstance(stages, (tuple, list, nn.Sequential, nn.ModuleList)):
-            raise TypeError(f"PyramidBackbone: stages must be a list of modules, got {type(stages).__name__}")
+        check_type(self, (tuple, list, nn.Sequential, nn.ModuleList), "a list of modules", stages=stages)
         for part in (stem, *stages):
-            if not isinstance(part, nn.Module):
-                raise TypeError(f"PyramidBackbone: stem and stages must be modules, got {type(part).__name__}")
-        if not 1 <= len(channels) <= len(stages):
-            raise ValueError(f"PyramidBackbone: channels must be for 1 to {len(stages)} stages, got {channels}")
-        if extra_levels not in (None, "pool", "conv"):
-            raise ValueError(f'PyramidBackbone: extra_levels must be None, "pool" or "conv", got {extra_levels!r}')
+            check_type(self, nn.Module, "modules", **{"stem and stages": part})
+        require(self, len(channels) <= len(stages), f"channels must be for 1 to {len(stages)} stages, got {channels}")
         self.in_channels, self.out_channels, self.extra_levels = in_channels, out_channels, extra_levels
         self.unused = len(stages) - len(channels)
         self.stem, self.stages = stem, nn.ModuleList(stages)
@@ -49,7 +49,7 @@ class PyramidBackbone(nn.Module):
                 nn.init.zeros_(conv.bias)
 
     def forward(self, x):
-        check_input("PyramidBackbone", x, self.in_channels)
+        check_input(self, x, self.in_channels)
         x, maps = self.stem(x), []
         for stage in self.stages:
             x = stage(x)
@@ -63,7 +63,8 @@ class PyramidBackbone(nn.Module):
         return maps
 
 
-def resnet50_fpn(out_channels=256, in_channels=3, levels=4, extra_levels="pool"):
+@checked
+def resnet50_fpn(out_channels=256, in_channels=3, levels: Levels = 4, extra_levels="pool"):
     """ResNet-50 under a feature pyramid, the backbone of most detectors (Lin et al. 2017).
 
     (N, in_channels, H, W)  →  list of (N, out_channels, H/s, W/s) for s = 4, 8, 16, 32 and, of "pool", 64
@@ -71,14 +72,12 @@ def resnet50_fpn(out_channels=256, in_channels=3, levels=4, extra_levels="pool")
     s = 8, 16, 32, 64, 128.  With the defaults these are the tensors of torchvision's `resnet_fpn_backbone`.
     Raises what `PyramidBackbone` raises, and ValueError unless levels is from 1 to 4.
     """
-    check_positive("resnet50_fpn", levels=levels)
-    if levels > 4:
-        raise ValueError(f"resnet50_fpn: levels must be at most 4, got {levels}")
     resnet = resnet50(in_channels=in_channels)
     return PyramidBackbone(resnet.stem, resnet.stages, (256, 512, 1024, 2048)[-levels:], out_channels, in_channels,
                            extra_levels)
 
 
+@checked
 class FPNSegmenter(nn.Module):
     """A class for every pixel, from all maps of a pyramid (Kirillov et al. 2019, Panoptic FPN).
 
@@ -86,16 +85,14 @@ class FPNSegmenter(nn.Module):
 
     backbone: a `PyramidBackbone` without extra_levels.  Each map is convolved and enlarged to the finest one's size;
     the sum of all gives the classes, enlarged to the size of the image (bilinear, which makes smooth borders).
-    Raises TypeError for another backbone, ValueError for one with extra_levels and for sizes that are no ints ≥ 1.
+    Raises TypeError for another backbone, ValueError for one with extra_levels and unless sizes are ints of at least 1.
     """
 
-    def __init__(self, backbone, num_classes, width=128):
+    def __init__(self, backbone, num_classes: Positive, width: Positive = 128):
         super().__init__()
-        check_positive("FPNSegmenter", num_classes=num_classes, width=width)
-        if not isinstance(backbone, PyramidBackbone):
-            raise TypeError(f"FPNSegmenter: backbone must be a PyramidBackbone, got {type(backbone).__name__}")
-        if backbone.extra_levels is not None:
-            raise ValueError(f"FPNSegmenter: backbone must have extra_levels=None, got {backbone.extra_levels!r}")
+        check_type(self, PyramidBackbone, "a PyramidBackbone", backbone=backbone)
+        require(self, backbone.extra_levels is None,
+                f"backbone must have extra_levels=None, got {backbone.extra_levels!r}")
         self.backbone = backbone
         self.read = nn.ModuleList(ConvNormAct(backbone.out_channels, width) for _ in backbone.pyramid.in_channels)
         self.classify = nn.Conv2d(width, num_classes, 1)
@@ -108,15 +105,13 @@ class FPNSegmenter(nn.Module):
         return F.interpolate(self.classify(total), size=x.shape[2:], mode="bilinear")
 
 
-def small_pyramid(in_channels=1, out_channels=32, levels=4):
+@checked
+def small_pyramid(in_channels=1, out_channels=32, levels: Levels = 4):
     """A small residual network under a pyramid, for `cnnlib.data.scenes`.
 
     (N, in_channels, H, W)  →  list of (N, out_channels, H/s, W/s) for the last of s = 2, 4, 8, 16, rounded up
     Raises what `PyramidBackbone` raises, and ValueError unless levels is from 1 to 4.
     """
-    check_positive("small_pyramid", levels=levels)
-    if levels > 4:
-        raise ValueError(f"small_pyramid: levels must be at most 4, got {levels}")
     stages = [BasicBlock(16, 16), BasicBlock(16, 32, 2), BasicBlock(32, 64, 2), BasicBlock(64, 64, 2)]
     return PyramidBackbone(ConvNormAct(in_channels, 16, stride=2), stages, (16, 32, 64, 64)[-levels:], out_channels,
                            in_channels)

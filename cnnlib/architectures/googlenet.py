@@ -6,7 +6,8 @@ from functools import partial
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, Inception
-from cnnlib.blocks.arguments import check_divisible, check_input, check_odd, check_positive
+from cnnlib.checks import Odd, Positive, check_divisible, checked
+from cnnlib.tensors import check_input
 
 __all__ = ["AuxiliaryClassifier", "GoogLeNet", "GoogLeNetOutputs", "googlenet", "small_googlenet"]
 
@@ -14,6 +15,7 @@ GoogLeNetOutputs = namedtuple("GoogLeNetOutputs", "logits aux_logits2 aux_logits
 NORM = partial(nn.BatchNorm2d, eps=1e-3)                                 # as torchvision
 
 
+@checked
 class GoogLeNet(nn.Module):
     """The first network of Inception blocks (Szegedy et al. 2015), in the form of torchvision.
 
@@ -30,14 +32,14 @@ class GoogLeNet(nn.Module):
     kernel_size, stride: of the first convolution.  thinner: 1, 2, 4 or 8, which divides all channels
     but those inside the auxiliary classifiers.
     H and W must be at least 7·stride + 1, which is 15.  The sizes in the comments are those of 224×224.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1, an even kernel_size, another thinner, smaller images.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and kernel_size is odd, for another thinner, and
+    for smaller images.
     """
 
-    def __init__(self, num_classes=1000, in_channels=3, aux_logits=True, kernel_size=7, stride=2, thinner=1):
+    def __init__(self, num_classes: Positive = 1000, in_channels: Positive = 3, aux_logits=True, kernel_size: Odd = 7,
+                 stride: Positive = 2, thinner=1):
         super().__init__()
-        check_positive("GoogLeNet", num_classes=num_classes, in_channels=in_channels, stride=stride)
-        check_odd("GoogLeNet", kernel_size=kernel_size)
-        check_divisible("GoogLeNet", widths=8, thinner=thinner)          # what all widths below divide by
+        check_divisible(self, widths=8, thinner=thinner)          # what all widths below divide by
         self.in_channels, self.aux_logits = in_channels, aux_logits
         self.least = (7 * stride + 1,) * 2                               # the first convolution must leave 8 pixels
 
@@ -77,7 +79,7 @@ class GoogLeNet(nn.Module):
         )
 
     def forward(self, x):
-        check_input("GoogLeNet", x, self.in_channels, least=self.least)
+        check_input(self, x, self.in_channels, least=self.least)
         at_4a = self.to_4a(x)
         at_4d = self.to_4d(at_4a)
         logits = self.classifier(self.to_5b(at_4d))
@@ -86,14 +88,14 @@ class GoogLeNet(nn.Module):
         return logits
 
 
+@checked
 class AuxiliaryClassifier(nn.Sequential):
     """A classifier half-way up, of use in training only (Szegedy et al. 2015).
 
-    (N, in_channels, H, W)  →  (N, num_classes).  Raises ValueError or TypeError for sizes that are no ints ≥ 1.
+    (N, in_channels, H, W)  →  (N, num_classes).  Raises ValueError or TypeError unless sizes are ints of at least 1.
     """
 
-    def __init__(self, in_channels, num_classes):
-        check_positive("AuxiliaryClassifier", in_channels=in_channels, num_classes=num_classes)
+    def __init__(self, in_channels: Positive, num_classes: Positive):
         super().__init__(
             nn.AdaptiveAvgPool2d(4), ConvNormAct(in_channels, 128, 1, norm=NORM),            # (N, 128, 4, 4)
             nn.Flatten(), nn.Linear(128 * 4 * 4, 1024), nn.ReLU(), nn.Dropout(0.7),

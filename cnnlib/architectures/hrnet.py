@@ -4,20 +4,21 @@ import torch.nn.functional as F
 from torch import cat, nn
 
 from cnnlib.blocks import BasicBlock, Bottleneck, ConvNormAct, HRExchange
-from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
+from cnnlib.checks import Ints, Positive, check_count, check_type, checked
+from cnnlib.tensors import check_input
 
 __all__ = ["HRNet", "HRNetClassifier", "HRNetSegmenter", "hrnet_w18", "small_hrnet", "small_hrnet_segmenter"]
 
 
+@checked
 class HRModule(nn.Module):
     """Residual blocks on each resolution by itself, then the exchange (Sun et al. 2019).
 
-    list of (N, channels[i], H/2^i, W/2^i)  →  the same shapes.  Raises ValueError or TypeError for no ints ≥ 1.
+    list of (N, channels[i], H/2^i, W/2^i)  →  the same shapes.  Raises what `HRExchange` raises.
     """
 
-    def __init__(self, channels, blocks):
+    def __init__(self, channels, blocks: Positive):
         super().__init__()
-        check_positive("HRModule", blocks=blocks)
         self.branches = nn.ModuleList(nn.Sequential(*(BasicBlock(width, width) for _ in range(blocks)))
                                       for width in channels)
         self.exchange = HRExchange(channels)
@@ -26,6 +27,7 @@ class HRModule(nn.Module):
         return self.exchange([branch(maps[i]) for i, branch in enumerate(self.branches)])
 
 
+@checked
 class HRNet(nn.Module):
     """The high-resolution network (Sun et al. 2019): maps of all resolutions, the finest first.
 
@@ -35,15 +37,13 @@ class HRNet(nn.Module):
     further resolution: a convolution of stride 2 on the coarsest map starts it, `HRModule`s follow.
     widths: the channels of each resolution.  modules: how many modules each stage has, one number fewer than widths.
     blocks: how many residual blocks a branch has in a module.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1, and for other than len(widths) − 1 modules ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, and for other than len(widths) − 1 modules.
     """
 
-    def __init__(self, stem, in_channels, stem_channels, widths, modules, blocks):
+    def __init__(self, stem, in_channels: Positive, stem_channels: Positive, widths: Ints, modules: Ints,
+                 blocks: Positive):
         super().__init__()
-        check_positive("HRNet", in_channels=in_channels, stem_channels=stem_channels, blocks=blocks)
-        check_sequence("HRNet", widths=widths, modules=modules)
-        if len(modules) != len(widths) - 1:
-            raise ValueError(f"HRNet: modules must be one number fewer than widths, got {modules} and {widths}")
+        check_count(self, len(widths) - 1, "one number fewer than widths", modules=modules)
         self.in_channels, self.widths = in_channels, tuple(widths)
         self.stem = stem
         self.fine = ConvNormAct(stem_channels, widths[0])
@@ -53,7 +53,7 @@ class HRNet(nn.Module):
                                     for i, count in enumerate(modules))
 
     def forward(self, x):
-        check_input("HRNet", x, self.in_channels)
+        check_input(self, x, self.in_channels)
         coarsest = self.stem(x)
         maps = [self.fine(coarsest)]
         for coarser, stage in zip(self.coarser, self.stages, strict=True):
@@ -62,22 +62,20 @@ class HRNet(nn.Module):
         return maps
 
 
+@checked
 class HRNetClassifier(nn.Module):
     """One class for the image from all resolutions (Wang et al. 2020, HRNet-W-C).  (N, C, H, W) → (N, num_classes)
 
     Each map is widened by a bottleneck; from the finest on a convolution of stride 2 brings the sum so far to the next
     coarser one, where it is added. Then features channels, the mean over the image, and a linear layer.
     net: an `HRNet`.  widths: channels of each widened map, multiples of 4.
-    Raises TypeError for another net, ValueError for sizes that are no ints ≥ 1 and other than one width a map.
+    Raises TypeError for another net, TypeError or ValueError unless sizes are ints of at least 1, one width a map.
     """
 
-    def __init__(self, net, widths, features, num_classes):
+    def __init__(self, net, widths: Ints, features: Positive, num_classes: Positive):
         super().__init__()
-        check_positive("HRNetClassifier", features=features, num_classes=num_classes)
-        _check_net("HRNetClassifier", net)
-        check_sequence("HRNetClassifier", widths=widths)
-        if len(widths) != len(net.widths):
-            raise ValueError(f"HRNetClassifier: widths must be {len(net.widths)} numbers, one a map, got {widths}")
+        check_type(self, HRNet, "an HRNet", net=net)
+        check_count(self, len(net.widths), f"{len(net.widths)} numbers, one a map", widths=widths)
         self.net = net
         self.widen = nn.ModuleList(Bottleneck(narrow, wide) for narrow, wide in zip(net.widths, widths, strict=True))
         self.shrink = nn.ModuleList(_conv(fine, coarse, 3, 2) for fine, coarse in zip(widths, widths[1:], strict=False))
@@ -92,6 +90,7 @@ class HRNetClassifier(nn.Module):
         return self.head(total)
 
 
+@checked
 class HRNetSegmenter(nn.Module):
     """A class for every pixel from all resolutions (Wang et al. 2020, HRNetV2).  (N, C, H, W) → (N, num_classes, H, W)
 
@@ -100,10 +99,9 @@ class HRNetSegmenter(nn.Module):
     net: an `HRNet`.  Raises TypeError for another net, ValueError for num_classes below 1.
     """
 
-    def __init__(self, net, num_classes):
+    def __init__(self, net, num_classes: Positive):
         super().__init__()
-        check_positive("HRNetSegmenter", num_classes=num_classes)
-        _check_net("HRNetSegmenter", net)
+        check_type(self, HRNet, "an HRNet", net=net)
         self.net = net
         channels = sum(net.widths)
         self.classify = nn.Sequential(_conv(channels, channels, 1), nn.Conv2d(channels, num_classes, 1))
@@ -113,11 +111,6 @@ class HRNetSegmenter(nn.Module):
         finest = maps[0].shape[2:]
         enlarged = [maps[0], *(F.interpolate(coarse, size=finest, mode="bilinear") for coarse in maps[1:])]
         return F.interpolate(self.classify(cat(enlarged, 1)), size=x.shape[2:], mode="bilinear")
-
-
-def _check_net(name, net):
-    if not isinstance(net, HRNet):
-        raise TypeError(f"{name}: net must be an HRNet, got {type(net).__name__}")
 
 
 def _conv(in_channels, out_channels, kernel_size, stride=1):

@@ -3,7 +3,8 @@
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, DepthwiseSeparable, InvertedResidual
-from cnnlib.blocks.arguments import check_factors, check_input, check_positive, check_rows
+from cnnlib.checks import Positive, PositiveNumber, check_rows, checked
+from cnnlib.tensors import check_input
 
 __all__ = ["MobileNetV1", "MobileNetV2", "make_divisible", "mobilenet_v1", "mobilenet_v2", "small_mobilenet_v1",
            "small_mobilenet_v2"]
@@ -16,32 +17,33 @@ V1 = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5
 V2 = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
 
 
-def make_divisible(channels, divisor=8):
+@checked
+def make_divisible(channels: PositiveNumber, divisor: Positive = 8):
     """The multiple of divisor nearest to a number of channels, an int ≥ divisor; half a step goes up.
 
     One more step up where that is less than 0.9 · channels, so that a narrow network does not lose a tenth.
-    channels: a number > 0.  Raises ValueError for others, TypeError or ValueError for a divisor that is no int ≥ 1.
+    channels: a number above 0.  Raises ValueError for others, TypeError or ValueError unless divisor is an int of at
+    least 1.
     """
-    check_positive("make_divisible", divisor=divisor)
-    check_factors("make_divisible", channels=channels)
     nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * channels else nearest
 
 
+@checked
 class MobileNetV1(nn.Module):
     """Depthwise separable convolutions one after the other (Howard et al. 2017).
 
     (N, in_channels, H, W)  →  (N, num_classes), for any H, W.
     blocks: rows of (channels, stride).  width_mult: α of the paper, times all channels.  stem, stem_stride: channels
     and stride of the first convolution.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, a width_mult not above 0, an input of another shape.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and width_mult is above 0, and for an input of
+    another shape.
     """
 
-    def __init__(self, blocks=V1, num_classes=1000, in_channels=3, width_mult=1.0, stem=32, stem_stride=2):
+    def __init__(self, blocks=V1, num_classes: Positive = 1000, in_channels: Positive = 3,
+                 width_mult: PositiveNumber = 1.0, stem: Positive = 32, stem_stride=2):
         super().__init__()
-        check_positive("MobileNetV1", num_classes=num_classes, in_channels=in_channels, stem=stem)
-        check_factors("MobileNetV1", width_mult=width_mult)
-        check_rows("MobileNetV1", "blocks", blocks, "channels", "stride")
+        check_rows(self, "blocks", blocks, "channels", "stride")
         self.in_channels = in_channels
         channels = make_divisible(stem * width_mult)
         self.features = nn.Sequential(ConvNormAct(in_channels, channels, 3, stem_stride))
@@ -52,25 +54,25 @@ class MobileNetV1(nn.Module):
         self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, num_classes))
 
     def forward(self, x):
-        check_input("MobileNetV1", x, self.in_channels)
+        check_input(self, x, self.in_channels)
         return self.classifier(self.features(x))
 
 
+@checked
 class MobileNetV2(nn.Module):
     """Inverted residuals: the narrow ends are added, the filters work in the wide middle (Sandler et al. 2018).
 
     (N, in_channels, H, W)  →  (N, num_classes), for any H, W.
     stages: rows of (expansion, channels, blocks, stride of the first).  width_mult: times all channels; head, the
     channels before the classifier, only grows.  stem, stem_stride: channels and stride of the first convolution.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, a width_mult not above 0, an input of another shape.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and width_mult is above 0, and for an input of
+    another shape.
     """
 
-    def __init__(self, stages=V2, num_classes=1000, in_channels=3, width_mult=1.0, stem=32, stem_stride=2, head=1280,
-                 dropout=0.2):
+    def __init__(self, stages=V2, num_classes: Positive = 1000, in_channels: Positive = 3,
+                 width_mult: PositiveNumber = 1.0, stem: Positive = 32, stem_stride=2, head=1280, dropout=0.2):
         super().__init__()
-        check_positive("MobileNetV2", num_classes=num_classes, in_channels=in_channels, stem=stem)
-        check_factors("MobileNetV2", width_mult=width_mult)
-        check_rows("MobileNetV2", "stages", stages, "expansion", "channels", "blocks", "stride")
+        check_rows(self, "stages", stages, "expansion", "channels", "blocks", "stride")
         self.in_channels = in_channels
         channels = make_divisible(stem * width_mult)
         head = make_divisible(head * max(1.0, width_mult))
@@ -85,7 +87,7 @@ class MobileNetV2(nn.Module):
                                         nn.Linear(head, num_classes))
 
     def forward(self, x):
-        check_input("MobileNetV2", x, self.in_channels)
+        check_input(self, x, self.in_channels)
         return self.classifier(self.features(x))
 
 

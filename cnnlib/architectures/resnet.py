@@ -9,7 +9,8 @@ from functools import partial
 from torch import nn
 
 from cnnlib.blocks import BasicBlock, Bottleneck, ConvNormAct, PreActBlock, PreActBottleneck, zero_branch
-from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
+from cnnlib.checks import Ints, Positive, checked, require
+from cnnlib.tensors import check_input
 
 __all__ = [
     "ResNet", "cifar_resnet", "imagenet_stem", "preact_resnet101", "preact_resnet18", "preact_resnet34",
@@ -18,29 +19,28 @@ __all__ = [
 ]
 
 
+@checked
 class ResNet(nn.Module):
     """A residual network for classification (He et al. 2016a): (N, in_channels, H, W)  →  (N, num_classes)
 
     block: makes a block of in_channels, out_channels and stride.  depths: how many blocks each stage has.
     widths: how many channels come out of each stage.  stem: makes of in_channels and stem_channels what comes first.
+    first_block: makes the first block of all, where that is another one.
     last_norm: makes the norm of the last block's output, which pre-activation leaves as a sum; None for other blocks.
     zero_init: every block starts as its shortcut, see `zero_branch`.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, for as many depths as there are not widths, and for
-    an input of another shape.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and depths as many as widths, and for an input of
+    another shape.
     """
 
-    def __init__(self, block, depths, widths, num_classes, in_channels, stem=None, stem_channels=64, last_norm=None,
-                 zero_init=False):
+    def __init__(self, block, depths: Ints, widths: Ints, num_classes: Positive, in_channels: Positive, stem=None,
+                 stem_channels: Positive = 64, first_block=None, last_norm=None, zero_init=False):
         super().__init__()
-        check_positive("ResNet", num_classes=num_classes, in_channels=in_channels, stem_channels=stem_channels)
-        check_sequence("ResNet", depths=depths, widths=widths)
-        if len(depths) != len(widths):
-            raise ValueError(f"ResNet: depths and widths must be equally many, got {depths} and {widths}")
+        require(self, len(depths) == len(widths), f"depths and widths must be equally many, got {depths} and {widths}")
         self.in_channels = in_channels
         self.stem = (stem or imagenet_stem)(in_channels, stem_channels)
         channels, stages = stem_channels, []
         for number, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-            first = block(channels, width, stride=1 if number == 0 else 2)
+            first = (first_block or block)(channels, width) if number == 0 else block(channels, width, stride=2)
             stages.append(nn.Sequential(first, *(block(width, width) for _ in range(depth - 1))))
             channels = width
         self.stages = nn.Sequential(*stages)
@@ -56,14 +56,14 @@ class ResNet(nn.Module):
                     zero_branch(made)
 
     def forward(self, x):
-        check_input("ResNet", x, self.in_channels)
+        check_input(self, x, self.in_channels)
         return self.head(self.last(self.stages(self.stem(x))))
 
 
 def imagenet_stem(in_channels, channels=64):
     """A quarter of the size at once: 7×7 with stride 2, then max pooling with stride 2 (He et al. 2016a).
 
-    (N, in_channels, H, W)  →  (N, channels, ⌈H/4⌉, ⌈W/4⌉).  Raises TypeError or ValueError for no ints ≥ 1.
+    (N, in_channels, H, W)  →  (N, channels, ⌈H/4⌉, ⌈W/4⌉).  Raises what `ConvNormAct` raises.
     """
     return nn.Sequential(ConvNormAct(in_channels, channels, 7, 2), nn.MaxPool2d(3, 2, padding=1))
 
@@ -95,7 +95,7 @@ def resnet101(num_classes=1000, in_channels=3):
 
 def se_resnet18(num_classes=1000, in_channels=3):
     """ResNet-18 with squeeze-and-excitation in every block (Hu et al. 2018).  See `ResNet`, also for Raises."""
-    return ResNet(partial(BasicBlock, reduction=16), (2, 2, 2, 2), (64, 128, 256, 512), num_classes, in_channels)
+    return ResNet(partial(BasicBlock, reduction_ratio=16), (2, 2, 2, 2), (64, 128, 256, 512), num_classes, in_channels)
 
 
 def se_resnet50(num_classes=1000, in_channels=3):
@@ -103,7 +103,8 @@ def se_resnet50(num_classes=1000, in_channels=3):
 
     See `ResNet`, also for Raises.
     """
-    return ResNet(partial(Bottleneck, reduction=16), (3, 4, 6, 3), (256, 512, 1024, 2048), num_classes, in_channels)
+    block = partial(Bottleneck, reduction_ratio=16)
+    return ResNet(block, (3, 4, 6, 3), (256, 512, 1024, 2048), num_classes, in_channels)
 
 
 def preact_resnet18(num_classes=1000, in_channels=3):
@@ -131,15 +132,15 @@ def _preact(block, depths, widths, num_classes, in_channels, stem=None, stem_cha
 
     So the first block has none of its own. The last block's sum gets one behind it.
     """
-    net = ResNet(block, depths, widths, num_classes, in_channels, stem, stem_channels, last_norm=nn.BatchNorm2d)
-    net.stages[0][0].activate = nn.Identity()
-    return net
+    return ResNet(block, depths, widths, num_classes, in_channels, stem, stem_channels,
+                  first_block=partial(block, activate=False), last_norm=nn.BatchNorm2d)
 
 
 # ---- for small images ------------------------------------------------------------------------------------------------
 
-def cifar_resnet(depth, num_classes=10, in_channels=3, residual=True, width=16, stem_stride=1, norm=nn.BatchNorm2d,
-                 zero_init=False):
+@checked
+def cifar_resnet(depth: Positive, num_classes=10, in_channels=3, residual=True, width: Positive = 16,
+                 stem_stride: Positive = 1, norm=nn.BatchNorm2d, zero_init=False):
     """The networks of He et al. 2016a, section 4.2, for images of 32 × 32: (N, in_channels, H, W)  →  (N, num_classes)
 
     depth 6n + 2: a 3×3 convolution, three stages of n blocks with width, 2 · width and 4 · width channels, a linear
@@ -148,9 +149,7 @@ def cifar_resnet(depth, num_classes=10, in_channels=3, residual=True, width=16, 
     stem_stride: 2 halves the image at once.  norm: None for none.  zero_init: every block starts as its shortcut.
     Raises TypeError or ValueError naming the argument; ValueError for another depth.
     """
-    check_positive("cifar_resnet", depth=depth, width=width, stem_stride=stem_stride)
-    if depth < 8 or depth % 6 != 2:
-        raise ValueError(f"cifar_resnet: depth must be 6n + 2 (8, 14, 20, …), got {depth}")
+    require("cifar_resnet", depth >= 8 and depth % 6 == 2, f"depth must be 6n + 2 (8, 14, 20, …), got {depth}")
     if zero_init and not residual:
         raise ValueError("cifar_resnet: zero_init needs residual=True, else every block passes on 0")
     n = (depth - 2) // 6
@@ -171,5 +170,5 @@ def small_preact_resnet(num_classes=10, in_channels=1):
 
 def small_se_resnet(num_classes=10, in_channels=1):
     """`small_resnet` with squeeze-and-excitation (Hu et al. 2018).  See `ResNet`, also for Raises."""
-    block = partial(BasicBlock, reduction=4)
+    block = partial(BasicBlock, reduction_ratio=4)
     return ResNet(block, (1, 1, 1), (16, 32, 64), num_classes, in_channels, partial(ConvNormAct, stride=2), 16)

@@ -2,19 +2,21 @@
 
 from torch import cat, nn
 
-from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
+from cnnlib.checks import Ints, Positive, checked, require
+from cnnlib.tensors import check_input
 
 __all__ = ["UNet", "small_unet"]
 
 
+@checked
 class DoubleConv(nn.Sequential):
     """Two 3×3 convolutions with ReLU.  (N, in_channels, H, W) → (N, out_channels, H, W), or H − 4, W − 4 unpadded.
 
-    norm: makes a layer of a number of channels, or None.  Raises ValueError or TypeError for no ints ≥ 1.
+    norm: makes a layer of a number of channels, or None.  Raises TypeError or ValueError unless channels are
+    ints of at least 1.
     """
 
-    def __init__(self, in_channels, out_channels, padded, norm=None):
-        check_positive("DoubleConv", in_channels=in_channels, out_channels=out_channels)
+    def __init__(self, in_channels: Positive, out_channels: Positive, padded, norm=None):
         layers = []
         for channels in (in_channels, out_channels):
             layers.append(nn.Conv2d(channels, out_channels, 3, padding=int(padded), bias=norm is None))
@@ -24,25 +26,23 @@ class DoubleConv(nn.Sequential):
         super().__init__(*layers)
 
 
+@checked
 class UNet(nn.Module):
     """A class for every pixel (Ronneberger, Fischer & Brox 2015).  (N, in_channels, H, W) → (N, num_classes, H', W')
 
     widths: the channels at each resolution, d + 1 of them for d poolings; the paper's are the default.
-    padded: False as in the paper. Each convolution takes a pixel off every side, and of what a skip carries only the
+    padded: False as in the paper. Each convolution removes a pixel on every side, and of what a skip carries only the
     middle is used: H' = H − 12·2^d + 8, 572 → 388, the middle of the input. H + 4 and W + 4 must be multiples of 2^d
     and at least 12·2^d, so that no pooling leaves a row over: 188, 204, … 572.  True: H' = H, W' = W, both multiples of
     2^d. Other sizes are refused: pad or crop the image where it is loaded.
     skips: False leaves them out, and the detail with them.  norm: makes a layer of a number of channels, or None.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1 and for less than two widths.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and widths at least two.
     """
 
-    def __init__(self, in_channels=1, num_classes=2, widths=(64, 128, 256, 512, 1024), padded=False, skips=True,
-                 norm=None):
+    def __init__(self, in_channels: Positive = 1, num_classes: Positive = 2, widths: Ints = (64, 128, 256, 512, 1024),
+                 padded=False, skips=True, norm=None):
         super().__init__()
-        check_positive("UNet", in_channels=in_channels, num_classes=num_classes)
-        check_sequence("UNet", widths=widths)
-        if len(widths) < 2:
-            raise ValueError(f"UNet: widths must be at least two numbers of channels, got {widths!r}")
+        require(self, len(widths) >= 2, f"widths must be at least two numbers of channels, got {widths!r}")
         self.in_channels, self.padded, self.skips, self.depth = in_channels, padded, skips, len(widths) - 1
         self.pool = nn.MaxPool2d(2)
         self.down = nn.ModuleList(DoubleConv(before, width, padded, norm)
@@ -56,10 +56,10 @@ class UNet(nn.Module):
     def forward(self, x):
         step = 2**self.depth
         if self.padded:
-            check_input("UNet", x, self.in_channels, least=(step, step), multiple_of=step)
+            check_input(self, x, self.in_channels, least=(step, step), multiple_of=step)
         else:
             least = 12 * step - 4
-            check_input("UNet", x, self.in_channels, least=(least, least), multiple_of=step, remainder=-4 % step)
+            check_input(self, x, self.in_channels, least=(least, least), multiple_of=step, remainder=-4 % step)
 
         kept = []
         for down in self.down[:-1]:

@@ -2,11 +2,13 @@
 
 from torch import nn
 
-from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
+from cnnlib.checks import Ints, Positive, checked, require
+from cnnlib.tensors import check_input
 
 __all__ = ["VGG", "small_vgg", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 
 
+@checked
 class VGG(nn.Module):
     """Stages of 3×3 convolutions, each of which ends by halving the image, then three dense layers.
 
@@ -15,16 +17,14 @@ class VGG(nn.Module):
     a year too early for it.  grid: to how many rows and columns an average brings the last maps; 224×224 has become
     7×7 by then.  hidden: units of the dense layers.  Convolutions start as He et al. (2015) say, since as torch makes
     them the signal dies within a dozen layers.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1, not as many widths as depths, images below 2^stages.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and widths as many as depths, and for images
+    below 2^stages.
     """
 
-    def __init__(self, depths, num_classes=1000, in_channels=3, batch_norm=False, widths=(64, 128, 256, 512, 512),
-                 grid=7, hidden=4096):
+    def __init__(self, depths: Ints, num_classes: Positive = 1000, in_channels: Positive = 3, batch_norm=False,
+                 widths: Ints = (64, 128, 256, 512, 512), grid: Positive = 7, hidden: Positive = 4096):
         super().__init__()
-        check_positive("VGG", num_classes=num_classes, in_channels=in_channels, grid=grid, hidden=hidden)
-        check_sequence("VGG", depths=depths, widths=widths)
-        if len(depths) != len(widths):
-            raise ValueError(f"VGG: depths and widths must be equally many, got {depths} and {widths}")
+        require(self, len(depths) == len(widths), f"depths and widths must be equally many, got {depths} and {widths}")
         self.in_channels, self.least = in_channels, (2 ** len(depths),) * 2
         layers, channels = [], in_channels
         for depth, width in zip(depths, widths, strict=True):
@@ -48,7 +48,7 @@ class VGG(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x):
-        check_input("VGG", x, self.in_channels, least=self.least)
+        check_input(self, x, self.in_channels, least=self.least)
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 

@@ -4,28 +4,30 @@ import torch
 from torch import nn
 
 from cnnlib.blocks import PatchEmbedding, TransformerBlock
-from cnnlib.blocks.arguments import check_positive, check_shape, pair
+from cnnlib.checks import Positive, checked, pair, require
+from cnnlib.tensors import check_shape
 
 __all__ = ["PositionEmbedding", "VisionTransformer", "small_vit", "vit_b_16"]
 
 
+@checked
 class PositionEmbedding(nn.Module):
     """Add to each token a learned vector of its place; attention alone knows no places.  (N, T, C) → (N, T, C)
 
-    Raises ValueError or TypeError when tokens or channels is no int ≥ 1, or for an input of another shape.
+    Raises TypeError or ValueError unless tokens and channels are ints of at least 1, and for an input of another shape.
     """
 
-    def __init__(self, tokens, channels):
+    def __init__(self, tokens: Positive, channels: Positive):
         super().__init__()
-        check_positive("PositionEmbedding", tokens=tokens, channels=channels)
         self.tokens, self.channels = tokens, channels
         self.vectors = nn.Parameter(0.02 * torch.randn(1, tokens, channels))
 
     def forward(self, x):
-        check_shape("PositionEmbedding", x, "N", self.tokens, self.channels)
+        check_shape(self, x, "N", self.tokens, self.channels)
         return x + self.vectors
 
 
+@checked
 class VisionTransformer(nn.Module):
     """ViT (Dosovitskiy et al. 2021).  (N, in_channels, *image_size) → (N, num_classes)
 
@@ -37,16 +39,14 @@ class VisionTransformer(nn.Module):
     Raises ValueError or TypeError naming the argument.
     """
 
-    def __init__(self, num_classes, in_channels, image_size, patch_size, channels, depth, heads, hidden):
+    def __init__(self, num_classes: Positive, in_channels: Positive, image_size, patch_size, channels: Positive,
+                 depth: Positive, heads, hidden):
         super().__init__()
-        check_positive("VisionTransformer", num_classes=num_classes, in_channels=in_channels, channels=channels,
-                       depth=depth)
-        self.image_size = pair("VisionTransformer", "image_size", image_size)
-        patch_size = pair("VisionTransformer", "patch_size", patch_size)
+        self.image_size = pair(self, "image_size", image_size)
+        patch_size = pair(self, "patch_size", patch_size)
         rows, columns = (whole // part for whole, part in zip(self.image_size, patch_size, strict=True))
-        if (rows * patch_size[0], columns * patch_size[1]) != self.image_size:
-            raise ValueError("VisionTransformer: image_size must divide by patch_size, "
-                             f"got {self.image_size} and {patch_size}")
+        require(self, (rows * patch_size[0], columns * patch_size[1]) == self.image_size,
+                f"image_size must divide by patch_size, got {self.image_size} and {patch_size}")
         self.class_token = nn.Parameter(torch.zeros(1, 1, channels))
         self.patches = PatchEmbedding(in_channels, channels, patch_size)
         self.positions = PositionEmbedding(1 + rows * columns, channels)
@@ -56,20 +56,20 @@ class VisionTransformer(nn.Module):
 
     def tokens(self, x):
         """What the first block sees: the class token, then the patches row by row.  (N, 1 + patches, channels)"""
-        check_shape("VisionTransformer", x, "N", self.patches.conv.in_channels, *self.image_size)
+        check_shape(self, x, "N", self.patches.conv.in_channels, *self.image_size)
         first = self.class_token.expand(x.shape[0], -1, -1)
         return self.positions(torch.cat([first, self.patches(x)], 1))
 
-    def weights(self, x):
+    def attention_weights(self, x):
         """What each token looks at in each block: (N, depth, heads, T, T) with T = 1 + patches, each row sums to 1.
 
-        weights(x)[n, block, head, 0, 1:].reshape(rows, columns) is a map of where the class token looks.
+        attention_weights(x)[n, block, head, 0, 1:].reshape(rows, columns) is a map of where the class token looks.
         Raises ValueError for an input of another shape.
         """
         x = self.tokens(x)
         maps = []
         for block in self.blocks:
-            maps.append(block.weights(x))
+            maps.append(block.attention_weights(x))
             x = block(x)
         return torch.stack(maps, 1)
 

@@ -3,11 +3,13 @@
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct
-from cnnlib.blocks.arguments import check_input, check_positive, check_sequence
+from cnnlib.checks import Ints, Positive, check_count, checked
+from cnnlib.tensors import check_input
 
 __all__ = ["Xception", "small_xception", "xception"]
 
 
+@checked
 class Xception(nn.Module):
     """Entry flow, middle flow, exit flow (Chollet 2017, figure 5).
 
@@ -15,18 +17,15 @@ class Xception(nn.Module):
     stem: channels of two full 3×3 convolutions, the first of stem_stride, both without padding.  entry: channels of
     the blocks of the entry flow, each of which halves the size.  middle: how many blocks of three convolutions follow.
     exit: channels of the four convolutions of the exit flow.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, and for an input of another shape.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, and for an input of another shape.
     """
 
-    def __init__(self, num_classes=1000, in_channels=3, stem=(32, 64), entry=(128, 256, 728), middle=8,
-                 exit=(728, 1024, 1536, 2048), stem_stride=2):
+    def __init__(self, num_classes: Positive = 1000, in_channels: Positive = 3, stem: Ints = (32, 64),
+                 entry: Ints = (128, 256, 728), middle: Positive = 8, exit: Ints = (728, 1024, 1536, 2048),
+                 stem_stride: Positive = 2):
         super().__init__()
-        check_positive("Xception", num_classes=num_classes, in_channels=in_channels, middle=middle,
-                       stem_stride=stem_stride)
-        check_sequence("Xception", stem=stem, entry=entry, exit=exit)
-        for argument, widths, count in (("stem", stem, 2), ("exit", exit, 4)):
-            if len(widths) != count:
-                raise ValueError(f"Xception: {argument} must be {count} numbers of channels, got {widths}")
+        check_count(self, 2, "2 numbers of channels", stem=stem)
+        check_count(self, 4, "4 numbers of channels", exit=exit)
         self.in_channels, self.least = in_channels, 3 + 2 * stem_stride
         self.entry = nn.Sequential(
             nn.Conv2d(in_channels, stem[0], 3, stem_stride, bias=False), nn.BatchNorm2d(stem[0]), nn.ReLU(),
@@ -42,22 +41,21 @@ class Xception(nn.Module):
         self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(exit[3], num_classes))
 
     def forward(self, x):
-        check_input("Xception", x, self.in_channels, (self.least, self.least))
+        check_input(self, x, self.in_channels, (self.least, self.least))
         return self.classifier(self.exit(self.middle(self.entry(x))))
 
 
+@checked
 class XceptionBlock(nn.Module):
     """Separable convolutions with a ReLU before each, a max pool where stride is 2, and a residual (Chollet 2017).
 
     (N, in_channels, H, W)  →  (N, widths[-1], ⌈H/stride⌉, ⌈W/stride⌉).  widths: the channels of the convolutions.
     Where the shape changes a 1×1 convolution of that stride leads around.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
-    def __init__(self, in_channels, widths, stride=1, first_relu=True):
+    def __init__(self, in_channels: Positive, widths: Ints, stride: Positive = 1, first_relu=True):
         super().__init__()
-        check_positive("XceptionBlock", in_channels=in_channels, stride=stride)
-        check_sequence("XceptionBlock", widths=widths)
         layers, channels = [], in_channels
         for i, width in enumerate(widths):
             layers += [nn.ReLU()] if i > 0 or first_relu else []

@@ -3,29 +3,27 @@
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_divisible, check_makers, check_odd, check_positive
+from ..checks import Odd, Positive, check_divisible, checked, require
+from ..tensors import Maker
 from .attention import SqueezeExcitation
 
 __all__ = ["ConvNormAct", "DepthwiseSeparable", "InvertedResidual", "StochasticDepth"]
 
 
+@checked
 class ConvNormAct(nn.Sequential):
     """Convolution, normalisation, activation: what most networks since 2015 repeat (Ioffe & Szegedy 2015).
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
     norm: makes a layer of a number of channels, or None, and then the convolution has a bias.  activation: makes a
-    layer of nothing, or None.  Raises ValueError or TypeError for sizes that are no ints ≥ 1, an even kernel_size,
-    channels that do not divide by groups, and a norm or an activation that makes nothing.
+    layer of nothing, or None.  Raises TypeError or ValueError unless sizes are ints of at least 1, kernel_size is odd,
+    channels divide by groups, and norm and activation make layers.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, dilation=1, groups=1,
-                 norm=nn.BatchNorm2d, activation=nn.ReLU):
-        check_positive("ConvNormAct", in_channels=in_channels, out_channels=out_channels, stride=stride,
-                       dilation=dilation, groups=groups)
-        check_odd("ConvNormAct", kernel_size=kernel_size)
-        check_makers("ConvNormAct", norm=norm, activation=activation)
-        check_divisible("ConvNormAct", in_channels=in_channels, groups=groups)
-        check_divisible("ConvNormAct", out_channels=out_channels, groups=groups)
+    def __init__(self, in_channels: Positive, out_channels: Positive, kernel_size: Odd = 3, stride: Positive = 1,
+                 dilation: Positive = 1, groups: Positive = 1, norm: Maker | None = nn.BatchNorm2d,
+                 activation: Maker | None = nn.ReLU):
+        check_divisible(self, in_channels=in_channels, out_channels=out_channels, groups=groups)
         padding = dilation * (kernel_size - 1) // 2
         layers = [nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups,
                             bias=norm is None)]
@@ -53,16 +51,15 @@ class DepthwiseSeparable(nn.Sequential):
 class StochasticDepth(nn.Module):
     """Leave the branch out for a share p of the images of a batch (Huang et al. 2016).  (N, C, H, W) → (N, C, H, W)
 
-    In training each image's features are 0 with probability p, else divided by 1 − p; in use nothing happens.
-    The paper draws once for the whole batch and does not divide; it multiplies by 1 − p in use. Drawn for each image
-    and divided in training is what later networks do, EfficientNet among them (torchvision's mode "row").
+    In training each image's features are 0 with probability p, else divided by 1 − p; in eval mode nothing happens.
+    The paper draws once for the whole batch and does not divide; it multiplies by 1 − p in eval mode. Drawn for each
+    image and divided in training is what later networks do, EfficientNet among them (torchvision's mode "row").
     Raises ValueError unless 0 ≤ p ≤ 1.
     """
 
     def __init__(self, p):
         super().__init__()
-        if not (isinstance(p, (int, float)) and 0 <= p <= 1):
-            raise ValueError(f"StochasticDepth: p must be from 0 to 1, got {p!r}")
+        require(self, isinstance(p, (int, float)) and 0 <= p <= 1, f"p must be from 0 to 1, got {p!r}")
         self.p = p
 
     def forward(self, x):
@@ -74,29 +71,27 @@ class StochasticDepth(nn.Module):
         return f"p={self.p}"
 
 
+@checked
 class InvertedResidual(nn.Module):
     """Widen by 1×1, filter each channel, narrow by 1×1 without activation: MobileNet v2 (Sandler et al. 2018).
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).  The input is added where shapes allow it.
-    expansion: how many times wider the inside is.  squeeze: channels inside a squeeze-and-excitation, None for none;
+    expansion: how many times wider the inside is.  squeeze_channels: of the squeeze-and-excitation, None for none;
     with it and SiLU this is EfficientNet's block MBConv (Tan & Le 2019).  drop: how often `StochasticDepth` leaves the
     branch out.  Raises ValueError or TypeError as `ConvNormAct` does, and ValueError for another drop.
     """
 
-    def __init__(self, in_channels, out_channels, stride=1, expansion=6, kernel_size=3, squeeze=None,
-                 norm=nn.BatchNorm2d, activation=nn.ReLU6, drop=0.0):
+    def __init__(self, in_channels: Positive, out_channels: Positive, stride: Positive = 1, expansion: Positive = 6,
+                 kernel_size: Odd = 3, squeeze_channels: Positive | None = None, norm: Maker | None = nn.BatchNorm2d,
+                 activation: Maker | None = nn.ReLU6, drop=0.0):
         super().__init__()
-        check_positive("InvertedResidual", in_channels=in_channels, out_channels=out_channels, stride=stride,
-                       expansion=expansion)
-        check_odd("InvertedResidual", kernel_size=kernel_size)
-        check_makers("InvertedResidual", norm=norm, activation=activation)
         width = expansion * in_channels
         layers = []
         if expansion > 1:
             layers.append(ConvNormAct(in_channels, width, 1, norm=norm, activation=activation))
         layers.append(ConvNormAct(width, width, kernel_size, stride, groups=width, norm=norm, activation=activation))
-        if squeeze is not None:
-            layers.append(SqueezeExcitation(width, squeeze, activation))
+        if squeeze_channels is not None:
+            layers.append(SqueezeExcitation(width, squeeze_channels, activation))
         layers.append(ConvNormAct(width, out_channels, 1, norm=norm, activation=None))       # linear: nothing is lost
         self.branch = nn.Sequential(*layers)
         self.adds = stride == 1 and in_channels == out_channels

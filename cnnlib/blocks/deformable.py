@@ -5,7 +5,8 @@ import torch.fx
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_divisible, check_input, check_positive, pair
+from ..checks import check_divisible, check_type, pair, require
+from ..tensors import check_input
 
 __all__ = ["DeformConv2d", "deform_conv2d"]
 
@@ -54,19 +55,16 @@ class DeformConv2d(nn.Conv2d):
     (N, in_channels, H, W)  →  (N, out_channels, H_out, W_out).  The arguments are those of `nn.Conv2d`; offset_groups
     groups of channels have offsets of their own. The convolution of the offsets starts with zeros: at first this is a
     plain convolution, modulated half of one beside the bias: σ(0) = 1/2 stands at the taps.
-    Raises ValueError or TypeError for sizes that are no ints in range, channels that do not divide by groups or
-    offset_groups, and an input of another shape.
+    Raises TypeError or ValueError unless sizes are ints in range and channels divide by groups and offset_groups, and
+    for an input of another shape.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  offset_groups=1, modulated=False):
-        name = "DeformConv2d"
-        kernel_size, stride, padding, dilation = _geometry(
-            name, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
-        check_positive(name, out_channels=out_channels)
-        check_divisible(name, in_channels=in_channels, groups=groups)
-        check_divisible(name, out_channels=out_channels, groups=groups)
-        check_divisible(name, in_channels=in_channels, offset_groups=offset_groups)
+        kernel_size, stride = pair(self, "kernel_size", kernel_size), pair(self, "stride", stride)
+        padding, dilation = pair(self, "padding", padding, least=0), pair(self, "dilation", dilation)
+        check_divisible(self, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        check_divisible(self, in_channels=in_channels, offset_groups=offset_groups)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
         self.moves = 2 * offset_groups * kernel_size[0] * kernel_size[1]                     # channels that are offsets
         self.modulated = modulated
@@ -79,7 +77,7 @@ class DeformConv2d(nn.Conv2d):
         self.offset.starts_at_zero = True                # `cnnlib.initialization` leaves it so: no tap moves at first
 
     def forward(self, x):
-        check_input("DeformConv2d", x, self.in_channels, self.least)
+        check_input(self, x, self.in_channels, self.least)
         # under autocast x and offset may come in half precision, which is too coarse for places in an image
         offset, mask = self.offset(x).to(self.weight.dtype), None
         x = x.to(self.weight.dtype)
@@ -103,11 +101,6 @@ def _bilinear(images, y, x):
     return out
 
 
-def _geometry(name, **options):
-    """Each option as a pair of ints, padding from 0 on, the others from 1 on."""
-    return [pair(name, argument, value, least=0 if argument == "padding" else 1) for argument, value in options.items()]
-
-
 def _check(input, offset, weight, bias, stride, padding, dilation, mask):
     """→ stride, padding, dilation as pairs.  Raises TypeError or ValueError naming the argument."""
     name = "deform_conv2d"
@@ -115,32 +108,30 @@ def _check(input, offset, weight, bias, stride, padding, dilation, mask):
     given = {key: value for key, value in given.items() if value is not None or key not in ("bias", "mask")}
     for argument, tensor in given.items():
         axes = 1 if argument == "bias" else 4
-        if not isinstance(tensor, torch.Tensor):
-            raise TypeError(f"{name}: {argument} must be a tensor, got {type(tensor).__name__}")
-        if tensor.ndim != axes or 0 in tensor.shape[1:]:
-            raise ValueError(f"{name}: {argument} must have {axes} axes, not empty, got shape {tuple(tensor.shape)}")
+        check_type(name, torch.Tensor, "a tensor", **{argument: tensor})
+        require(name, tensor.ndim == axes and 0 not in tensor.shape[1:],
+                f"{argument} must have {axes} axes, not empty, got shape {tuple(tensor.shape)}")
         if not tensor.is_floating_point() or tensor.dtype != input.dtype:
             raise TypeError(f"{name}: all tensors must be floats of one dtype, got {argument} {tensor.dtype} and input "
                             f"{input.dtype}")
-    stride, padding, dilation = _geometry(name, stride=stride, padding=padding, dilation=dilation)
+    stride, dilation = pair(name, "stride", stride), pair(name, "dilation", dilation)
+    padding = pair(name, "padding", padding, least=0)
     channels, kernel = input.shape[1], weight.shape[2:]
-    if channels % weight.shape[1] or len(weight) % (channels // weight.shape[1]):
-        raise ValueError(f"{name}: input of {channels} channels does not fit weight (O, C/groups, kH, kW) = "
-                         f"{tuple(weight.shape)}")
-    if bias is not None and bias.shape != (len(weight),):
-        raise ValueError(f"{name}: bias must have shape ({len(weight)},), got {tuple(bias.shape)}")
+    require(name, channels % weight.shape[1] == 0 and len(weight) % (channels // weight.shape[1]) == 0,
+            f"input of {channels} channels does not fit weight (O, C/groups, kH, kW) = {tuple(weight.shape)}")
     size = [(n + 2 * p - d * (k - 1) - 1) // s + 1
             for n, p, d, k, s in zip(input.shape[2:], padding, dilation, kernel, stride, strict=True)]
-    if min(size) < 1:
-        raise ValueError(f"{name}: kernel {tuple(kernel)} with dilation {dilation} is larger than the input "
-                         f"{tuple(input.shape[2:])} with padding {padding}")
+    require(name, min(size) >= 1, f"kernel {tuple(kernel)} with dilation {dilation} is larger than the input "
+                                  f"{tuple(input.shape[2:])} with padding {padding}")
     taps = kernel.numel()
     parts = offset.shape[1] // (2 * taps)
-    if offset.shape[1] % (2 * taps) or parts == 0 or channels % parts:
-        raise ValueError(f"{name}: offset must have D·{2 * taps} channels, where D divides the {channels} channels of "
-                         f"input, got {offset.shape[1]}")
-    for argument, tensor, count in (("offset", offset, offset.shape[1]), ("mask", mask, parts * taps)):
-        if tensor is not None and tensor.shape != (len(input), count, *size):
-            raise ValueError(f"{name}: {argument} must have shape {(len(input), count, *size)}, "
-                             f"got {tuple(tensor.shape)}")
+    require(name, offset.shape[1] == parts * 2 * taps > 0 and channels % parts == 0,
+            f"offset must have D·{2 * taps} channels, where D divides the {channels} channels of input, "
+            f"got {offset.shape[1]}")
+    shapes = {"bias": (len(weight),), "offset": (len(input), offset.shape[1], *size),
+              "mask": (len(input), parts * taps, *size)}
+    for argument, shape in shapes.items():
+        tensor = given.get(argument)
+        require(name, tensor is None or tensor.shape == shape,
+                f"{argument} must have shape {shape}, got {tensor is not None and tuple(tensor.shape)}")
     return stride, padding, dilation

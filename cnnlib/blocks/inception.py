@@ -3,12 +3,14 @@
 import torch
 from torch import nn
 
-from .arguments import check_input, check_makers, check_odd, check_positive
+from ..checks import Odd, Positive, checked
+from ..tensors import Maker, check_input
 from .conv import ConvNormAct
 
 __all__ = ["Inception"]
 
 
+@checked
 class Inception(nn.Module):
     """Four views of the same pixels, their channels one after the other (Szegedy et al. 2015, Figure 2b).
 
@@ -19,15 +21,13 @@ class Inception(nn.Module):
     paper's Table 1; the two reduce… are the 1×1 that make the larger kernels cheap.
     kernel5: the size of the third branch's kernel; torchvision has 3.
     norm: makes a layer of a number of channels; None, as in the paper, for none.
-    Raises ValueError or TypeError for sizes that are no ints ≥ 1, an even kernel5, an input of other channels.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, and kernel5, which must not make its branch
+    smaller, is odd, and for an input of other channels.
     """
 
-    def __init__(self, in_channels, out1, reduce3, out3, reduce5, out5, out_pool, kernel5=5, norm=nn.BatchNorm2d):
+    def __init__(self, in_channels: Positive, out1: Positive, reduce3: Positive, out3: Positive, reduce5: Positive,
+                 out5: Positive, out_pool: Positive, kernel5: Odd = 5, norm: Maker | None = nn.BatchNorm2d):
         super().__init__()
-        check_positive("Inception", in_channels=in_channels, out1=out1, reduce3=reduce3, out3=out3, reduce5=reduce5,
-                       out5=out5, out_pool=out_pool)
-        check_odd("Inception", kernel5=kernel5)                          # an even one would make its branch smaller
-        check_makers("Inception", norm=norm)
         self.in_channels = in_channels
         self.branch1 = ConvNormAct(in_channels, out1, 1, norm=norm)
         self.branch3 = nn.Sequential(ConvNormAct(in_channels, reduce3, 1, norm=norm),
@@ -38,5 +38,5 @@ class Inception(nn.Module):
                                          ConvNormAct(in_channels, out_pool, 1, norm=norm))
 
     def forward(self, x):
-        check_input("Inception", x, self.in_channels)
+        check_input(self, x, self.in_channels)
         return torch.cat([self.branch1(x), self.branch3(x), self.branch5(x), self.branch_pool(x)], 1)

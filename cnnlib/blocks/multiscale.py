@@ -9,7 +9,8 @@ import torch.fx
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_input, check_positive, check_sequence
+from ..checks import Ints, Positive, check_type, checked, require
+from ..tensors import check_input
 from .conv import ConvNormAct
 
 __all__ = ["HRExchange", "TopDownPyramid"]
@@ -19,15 +20,14 @@ def _check_maps(name, maps, channels):
     """Raises TypeError or ValueError unless maps is a list of tensors (N, C, H, W), one for each of channels."""
     if isinstance(maps, torch.fx.Proxy):
         return
-    if not isinstance(maps, (list, tuple)):
-        raise TypeError(f"{name}: input must be a list of {len(channels)} feature maps, got {type(maps).__name__}")
-    if len(maps) != len(channels):
-        raise ValueError(f"{name}: input must be {len(channels)} feature maps, the finest first, got {len(maps)}")
+    check_type(name, (list, tuple), f"a list of {len(channels)} feature maps", input=maps)
+    require(name, len(maps) == len(channels),
+            f"input must be {len(channels)} feature maps, the finest first, got {len(maps)}")
     for x, number in zip(maps, channels, strict=True):
         check_input(name, x, number)
     shapes = [tuple(x.shape) for x in maps if not isinstance(x, torch.fx.Proxy)]
-    if len({shape[0] for shape in shapes}) > 1:
-        raise ValueError(f"{name}: input must be maps of the same N images, got shapes {shapes}")
+    require(name, len({shape[0] for shape in shapes}) <= 1,
+            f"input must be maps of the same N images, got shapes {shapes}")
 
 
 def _check_halves(name, maps):
@@ -36,11 +36,11 @@ def _check_halves(name, maps):
         return
     sizes = [tuple(x.shape[2:]) for x in maps]
     wanted = [tuple(math.ceil(n / 2**i) for n in sizes[0]) for i in range(len(sizes))]
-    if sizes != wanted:
-        raise ValueError(f"{name}: input must be maps of H, W = {wanted}, each half the one before it, rounded up, "
-                         f"got {sizes}")
+    require(name, sizes == wanted,
+            f"input must be maps of H, W = {wanted}, each half the one before it, rounded up, got {sizes}")
 
 
+@checked
 class TopDownPyramid(nn.Module):
     """Carry what the coarse maps know down to the fine ones: the feature pyramid network (Lin et al. 2017).
 
@@ -48,14 +48,12 @@ class TopDownPyramid(nn.Module):
 
     list of (N, in_channels[i], H_i, W_i)  →  list of (N, out_channels, H_i, W_i), the finest first. Maps are enlarged
     to the next finer one's size by repeating pixels (nearest), so any sizes fit.
-    Raises ValueError or TypeError for channels that are no ints ≥ 1, and for maps of another number, other channels or
-    different N.
+    Raises TypeError or ValueError unless channels are ints of at least 1, and for maps of another number, other
+    channels or different N.
     """
 
-    def __init__(self, in_channels, out_channels=256):
+    def __init__(self, in_channels: Ints, out_channels: Positive = 256):
         super().__init__()
-        check_sequence("TopDownPyramid", in_channels=in_channels)
-        check_positive("TopDownPyramid", out_channels=out_channels)
         self.in_channels = tuple(in_channels)
         self.inner = nn.ModuleList(nn.Conv2d(channels, out_channels, 1) for channels in in_channels)
         self.outer = nn.ModuleList(nn.Conv2d(out_channels, out_channels, 3, padding=1) for _ in in_channels)
@@ -64,7 +62,7 @@ class TopDownPyramid(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def forward(self, maps):
-        _check_maps("TopDownPyramid", maps, self.in_channels)
+        _check_maps(self, maps, self.in_channels)
         coarser, out = None, []
         for i in reversed(range(len(self.in_channels))):
             x = self.inner[i](maps[i])
@@ -75,6 +73,7 @@ class TopDownPyramid(nn.Module):
         return out[::-1]
 
 
+@checked
 class HRExchange(nn.Module):
     """Every resolution gets the sum of all, each brought to its size: the exchange of HRNet (Sun et al. 2019).
 
@@ -83,17 +82,15 @@ class HRExchange(nn.Module):
 
     list of (N, channels[i], ⌈H/2^i⌉, ⌈W/2^i⌉)  →  the same shapes; with outputs given only the first ones of them.
     Maps are enlarged to the finer one's size by repeating pixels. Every convolution has batch normalisation.
-    Raises ValueError or TypeError for channels that are no ints ≥ 1, outputs of no such number, and maps of other
-    channels, sizes or numbers of images.
+    Raises TypeError or ValueError unless channels are ints of at least 1 and outputs at most as many, and for maps of
+    other channels, sizes or numbers of images.
     """
 
-    def __init__(self, channels, outputs=None):
+    def __init__(self, channels: Ints, outputs: Positive | None = None):
         super().__init__()
-        check_sequence("HRExchange", channels=channels)
         outputs = len(channels) if outputs is None else outputs
-        check_positive("HRExchange", outputs=outputs)
-        if outputs > len(channels):
-            raise ValueError(f"HRExchange: outputs must be at most {len(channels)}, as many as channels, got {outputs}")
+        require(self, outputs <= len(channels),
+                f"outputs must be at most {len(channels)}, as many as channels, got {outputs}")
         self.channels = tuple(channels)
         self.ways = nn.ModuleList(nn.ModuleList(self._way(j, i) for j in range(len(channels))) for i in range(outputs))
         self.activation = nn.ReLU()
@@ -108,8 +105,8 @@ class HRExchange(nn.Module):
         return nn.Sequential(*halvings, ConvNormAct(self.channels[j], self.channels[i], 3, stride=2, activation=None))
 
     def forward(self, maps):
-        _check_maps("HRExchange", maps, self.channels)
-        _check_halves("HRExchange", maps)
+        _check_maps(self, maps, self.channels)
+        _check_halves(self, maps)
         out = []
         for i, ways in enumerate(self.ways):
             total = maps[i]

@@ -1,14 +1,13 @@
 """Norms whose scale and shift come from elsewhere, and norms of the weights in place of the features."""
 
-from numbers import Real
-
 import torch
 import torch.fx
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrize
 
-from .arguments import check_divisible, check_input, check_positive
+from ..checks import NonNegative, Positive, check_divisible, checked, is_number, require
+from ..tensors import check_input, describe, describe_shape
 
 __all__ = ["AdaptiveInstanceNorm2d", "ConditionalBatchNorm2d", "ConditionalGroupNorm", "SpectralNorm", "WeightNorm",
            "adaptive_instance_norm", "spectral_norm", "weight_norm"]
@@ -26,11 +25,10 @@ def adaptive_instance_norm(content, style, eps=1e-5):
     """
     check_input("adaptive_instance_norm", content)
     check_input("adaptive_instance_norm: style", style)
-    if not isinstance(content, torch.fx.Proxy) and content.shape[:2] != style.shape[:2]:
-        raise ValueError("adaptive_instance_norm: content and style must agree in N and C, "
-                         f"got shapes {tuple(content.shape)} and {tuple(style.shape)}")
-    if not isinstance(eps, Real) or not eps >= 0:
-        raise ValueError(f"adaptive_instance_norm: eps must be a number from 0 on, got {eps!r}")
+    require("adaptive_instance_norm", is_number(eps) and eps >= 0, f"eps must be a number from 0 on, got {eps!r}")
+    if not isinstance(content, torch.fx.Proxy):
+        require("adaptive_instance_norm", content.shape[:2] == style.shape[:2], "content and style must agree in N and "
+                f"C, got shapes {tuple(content.shape)} and {tuple(style.shape)}")
     mean, std = _mean_and_std(content, eps)
     style_mean, style_std = _mean_and_std(style, eps)
     return style_std * (content - mean) / std + style_mean
@@ -40,70 +38,71 @@ def _mean_and_std(x, eps):
     return x.mean((2, 3), keepdim=True), (x.var((2, 3), correction=0, keepdim=True) + eps).sqrt()    # (N, C, 1, 1)
 
 
+@checked
 class AdaptiveInstanceNorm2d(nn.Module):
     """AdaIN as StyleGAN has it: scale and shift are a linear function of a style vector (Karras et al. 2019).
 
     out[n, c] = (1 + γ(w)[n, c]) · (x[n, c] − μ[n, c]) / √(σ²[n, c] + eps) + β(w)[n, c]       (γ, β) = A w + b
 
     x: (N, channels, H, W)   w: (N, features)  →  (N, channels, H, W);  μ, σ²: of each channel of each image.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1 and for inputs of other shapes.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and for inputs of other shapes.
     """
 
-    def __init__(self, channels, features):
+    def __init__(self, channels: Positive, features: Positive):
         super().__init__()
-        check_positive("AdaptiveInstanceNorm2d", channels=channels, features=features)
         self.norm = nn.InstanceNorm2d(channels)
         self.affine = nn.Linear(features, 2 * channels)
 
     def forward(self, x, w):
-        check_input("AdaptiveInstanceNorm2d", x, self.norm.num_features)
-        _check_vectors("AdaptiveInstanceNorm2d", x, w, self.affine.in_features)
+        check_input(self, x, self.norm.num_features)
+        _check_vectors(self, x, w, self.affine.in_features)
         return _modulate(self.norm(x), self.affine(w))
 
 
+@checked
 class ConditionalBatchNorm2d(nn.Module):
     """Batch norm with a scale and a shift for each class (de Vries et al. 2017).
 
     out[n, c] = (1 + γ[y[n], c]) · (x[n, c] − μ[c]) / √(σ²[c] + eps) + β[y[n], c]
 
     x: (N, channels, H, W)   y: (N,) ints from 0 to num_classes − 1  →  (N, channels, H, W).  γ, β begin at 0.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1 and for inputs of other shapes.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and for inputs of other shapes.
     """
 
-    def __init__(self, channels, num_classes):
+    def __init__(self, channels: Positive, num_classes: Positive):
         super().__init__()
-        check_positive("ConditionalBatchNorm2d", channels=channels, num_classes=num_classes)
         self.norm = nn.BatchNorm2d(channels, affine=False)
         self.affine = nn.Embedding(num_classes, 2 * channels)
         nn.init.zeros_(self.affine.weight)
 
     def forward(self, x, y):
-        check_input("ConditionalBatchNorm2d", x, self.norm.num_features)
-        _check_classes("ConditionalBatchNorm2d", x, y, self.affine.num_embeddings)
+        check_input(self, x, self.norm.num_features)
+        _check_classes(self, x, y, self.affine.num_embeddings)
         return _modulate(self.norm(x), self.affine(y.to(torch.int64)))
 
 
+@checked
 class ConditionalGroupNorm(nn.Module):
     """Group norm with scale and shift from a vector, as a diffusion net takes in time (Dhariwal & Nichol 2021).
 
     out[n, c] = (1 + γ(w)[n, c]) · group_norm(x)[n, c] + β(w)[n, c]       (γ, β) = A w + b: FiLM (Perez et al. 2018)
 
     x: (N, channels, H, W)   w: (N, features)  →  (N, channels, H, W).  A and b begin at 0, so γ and β do.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, channels that do not divide by groups, other inputs.
+    Raises TypeError or ValueError unless sizes are ints of at least 1 and channels divide by groups, and for inputs of
+    other shapes.
     """
 
-    def __init__(self, channels, features, groups=8):
+    def __init__(self, channels, features: Positive, groups=8):
         super().__init__()
-        check_positive("ConditionalGroupNorm", features=features)
-        check_divisible("ConditionalGroupNorm", channels=channels, groups=groups)
+        check_divisible(self, channels=channels, groups=groups)
         self.norm = nn.GroupNorm(groups, channels, affine=False)
         self.affine = nn.Linear(features, 2 * channels)
         nn.init.zeros_(self.affine.weight)
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, x, w):
-        check_input("ConditionalGroupNorm", x, self.norm.num_channels)
-        _check_vectors("ConditionalGroupNorm", x, w, self.affine.in_features)
+        check_input(self, x, self.norm.num_channels)
+        _check_vectors(self, x, w, self.affine.in_features)
         return _modulate(self.norm(x), self.affine(w))
 
 
@@ -114,36 +113,35 @@ def _modulate(x, parameters):
 
 
 def _check_vectors(name, x, w, features):
-    if isinstance(x, torch.fx.Proxy):
-        return
-    if not isinstance(w, torch.Tensor) or w.shape != (len(x), features):
-        got = f"shape {tuple(w.shape)}" if isinstance(w, torch.Tensor) else type(w).__name__
-        raise ValueError(f"{name}: w must be a tensor ({len(x)}, {features}), a vector for each image, got {got}")
+    if not isinstance(x, torch.fx.Proxy):
+        require(name, isinstance(w, torch.Tensor) and w.shape == (len(x), features),
+                f"w must be a tensor ({len(x)}, {features}), a vector for each image, got {describe_shape(w)}")
 
 
 def _check_classes(name, x, y, num_classes):
     if isinstance(x, torch.fx.Proxy):
         return
-    if not isinstance(y, torch.Tensor) or y.is_floating_point() or y.shape != x.shape[:1]:
-        got = f"{y.dtype} of shape {tuple(y.shape)}" if isinstance(y, torch.Tensor) else type(y).__name__
-        raise ValueError(f"{name}: y must be a tensor of ints ({len(x)},), a class for each image, got {got}")
-    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < num_classes:
-        raise ValueError(f"{name}: y must be from 0 to {num_classes - 1}, got {int(y.min())} to {int(y.max())}")
+    require(name, isinstance(y, torch.Tensor) and not y.is_floating_point() and y.shape == x.shape[:1],
+            f"y must be a tensor of ints ({len(x)},), a class for each image, got {describe(y)}")
+    if len(y):
+        least, most = int(y.min()), int(y.max())
+        fits = 0 <= least and most < num_classes
+        require(name, fits, f"y must be from 0 to {num_classes - 1}, got {least} to {most}")
 
 
 # ---- norms of the weights --------------------------------------------------------------------------------------------
 # Written as parametrizations of torch's: whenever layer.weight is read, it is computed from what is trained.
 
-def weight_norm(layer, dim=0):
+@checked
+def weight_norm(layer, dim: NonNegative | None = 0):
     """Train length and direction of a layer's weights apart (Salimans & Kingma 2016); see `WeightNorm`.  → the layer
 
     layer: a module with a parameter `weight` of at least two axes.  dim: the axis that counts the vectors, 0 unless
     given; None: the weight is one vector.  A negative dim is refused: torch takes −1 for None.
-    Raises TypeError for what has no such weight and a dim that is no int, ValueError for another dim.
+    Raises TypeError for a layer without such a weight and unless dim is an int, ValueError for another dim.
     """
     weight = _weight_of("weight_norm", layer)
-    if dim is not None:
-        _check_axis("weight_norm", weight, dim)
+    _check_axis("weight_norm", weight, dim or 0)
     parametrize.register_parametrization(layer, "weight", WeightNorm(dim), unsafe=True)       # one tensor → two
     return layer
 
@@ -161,8 +159,8 @@ class WeightNorm(nn.Module):
 
     def forward(self, g, v):
         norm = self._norm(v)
-        if not isinstance(g, torch.fx.Proxy) and g.shape != norm.shape:
-            raise ValueError(f"WeightNorm: g must have shape {tuple(norm.shape)}, got {tuple(g.shape)}")
+        if not isinstance(g, torch.fx.Proxy):
+            require(self, g.shape == norm.shape, f"g must have shape {tuple(norm.shape)}, got {tuple(g.shape)}")
         return g * (v / norm)
 
     def right_inverse(self, weight):
@@ -180,7 +178,8 @@ def spectral_norm(layer, n_power_iterations=1, eps=1e-12):
 
     layer: a module with a parameter `weight` of at least two axes. As in torch the rows of the matrix are the output
     channels, which a transposed convolution has at axis 1.
-    Raises TypeError for what has no such weight, TypeError or ValueError unless n_power_iterations is an int ≥ 1.
+    Raises TypeError for a layer without such a weight, TypeError or ValueError unless n_power_iterations is an int of
+    at least 1.
     """
     weight = _weight_of("spectral_norm", layer)
     transposed = isinstance(layer, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d))
@@ -189,25 +188,24 @@ def spectral_norm(layer, n_power_iterations=1, eps=1e-12):
     return layer
 
 
+@checked
 class SpectralNorm(nn.Module):
     """weight / σ with σ ≈ its largest singular value, found by power iteration (Miyato et al. 2018).
 
     M: the weight (O, I, …) as a matrix (O, I·…)        u ← M v / ‖M v‖,  v ← Mᵀ u / ‖Mᵀ u‖,  σ = uᵀ M v
 
     In training each call iterates n_power_iterations times from where the last one stopped: weights move little between
-    two steps. In use u and v stay. To the gradient they are constants.  dim: the axis that becomes the rows of M.
+    two steps. In eval mode u and v stay. To the gradient they are constants.  dim: the axis that becomes the rows of M.
     eps: the smallest norm to divide by in the iteration.  `spectral_norm` puts it into a layer.
     Raises TypeError or ValueError for a weight of fewer than two axes, another dim, and unless n_power_iterations is an
-    int ≥ 1.
+    int of at least 1.
     """
 
-    def __init__(self, weight, n_power_iterations=1, dim=0, eps=1e-12):
+    def __init__(self, weight, n_power_iterations: Positive = 1, dim: NonNegative = 0, eps=1e-12):
         super().__init__()
-        check_positive("SpectralNorm", n_power_iterations=n_power_iterations)
-        if not isinstance(weight, torch.Tensor) or weight.ndim < 2:
-            got = f"shape {tuple(weight.shape)}" if isinstance(weight, torch.Tensor) else type(weight).__name__
-            raise ValueError(f"SpectralNorm: weight must be a tensor of at least two axes, got {got}")
-        _check_axis("SpectralNorm", weight, dim)
+        require(self, isinstance(weight, torch.Tensor) and weight.ndim >= 2,
+                f"weight must be a tensor of at least two axes, got {describe_shape(weight)}")
+        _check_axis(self, weight, dim)
         self.n_power_iterations, self.dim, self.eps = n_power_iterations, dim, eps
         with torch.no_grad():
             matrix = self._matrix(weight)
@@ -232,9 +230,7 @@ class SpectralNorm(nn.Module):
 
 
 def _check_axis(name, weight, dim):
-    check_positive(name, least=0, dim=dim)
-    if dim >= weight.ndim:
-        raise ValueError(f"{name}: dim must be from 0 to {weight.ndim - 1}, got {dim}")
+    require(name, dim < weight.ndim, f"dim must be from 0 to {weight.ndim - 1}, got {dim}")
 
 
 def _weight_of(name, layer):

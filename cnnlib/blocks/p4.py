@@ -4,48 +4,49 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_input, check_positive, check_shape
+from ..checks import Positive, checked
+from ..tensors import check_input, check_shape
 
 __all__ = ["P4Conv2d", "P4Lift", "P4Pool"]
 
 
+@checked
 class P4Lift(nn.Module):
     """From an image to a feature map on p4: each kernel in four orientations.  (N, C, H, W) → (N, O, 4, H', W')
 
-    H' = H − kernel_size + 1, W' likewise.  Raises TypeError or ValueError for sizes that are no ints ≥ 1 and for inputs
-    of another shape or smaller than the kernel.
+    H' = H − kernel_size + 1, W' likewise.  Raises TypeError or ValueError unless sizes are ints of at least 1, and for
+    inputs of another shape or smaller than the kernel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int):
+    def __init__(self, in_channels: Positive, out_channels: Positive, kernel_size: Positive):
         super().__init__()
-        check_positive("P4Lift", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size)
         conv = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False)      # for its usual initial values
         self.weight = nn.Parameter(conv.weight.detach().clone())                  # (O, C, k, k)
 
     def forward(self, x):
-        check_input("P4Lift", x, self.weight.shape[1], self.weight.shape[-2:])
+        check_input(self, x, self.weight.shape[1], self.weight.shape[-2:])
         return torch.stack([F.conv2d(x, self.weight.rot90(r, (-2, -1))) for r in range(4)], dim=2)
 
 
+@checked
 class P4Conv2d(nn.Module):
     """Correlation over positions and orientations.  (N, C, 4, H, W) → (N, O, 4, H', W')
 
-    H' = H − kernel_size + 1, W' likewise.  Raises TypeError or ValueError for sizes that are no ints ≥ 1 and for inputs
-    of another shape or smaller than the kernel.
+    H' = H − kernel_size + 1, W' likewise.  Raises TypeError or ValueError unless sizes are ints of at least 1, and for
+    inputs of another shape or smaller than the kernel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int):
+    def __init__(self, in_channels: Positive, out_channels: Positive, kernel_size: Positive):
         super().__init__()
-        check_positive("P4Conv2d", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size)
         conv = nn.Conv2d(4 * in_channels, out_channels, kernel_size, bias=False)
         shape = (out_channels, in_channels, 4, kernel_size, kernel_size)
         self.weight = nn.Parameter(conv.weight.detach().reshape(shape).clone())   # (O, C, 4, k, k)
 
     def forward(self, x):
         channels, size = self.weight.shape[1], self.weight.shape[-2:]
-        check_shape("P4Conv2d", x, "N", channels, 4, "H", "W")
+        check_shape(self, x, "N", channels, 4, "H", "W")
         x = x.flatten(1, 2)                                                       # (N, C·4, H, W)
-        check_input("P4Conv2d", x, 4 * channels, size)
+        check_input(self, x, 4 * channels, size)
         turned = [self.weight.rot90(r, (-2, -1)).roll(r, dims=2).flatten(1, 2) for r in range(4)]
         return torch.stack([F.conv2d(x, w) for w in turned], dim=2)
 
@@ -59,5 +60,5 @@ class P4Pool(nn.Module):
     """
 
     def forward(self, x):
-        check_shape("P4Pool", x, "N", "C", 4, "H", "W")
+        check_shape(self, x, "N", "C", 4, "H", "W")
         return x.amax(2)

@@ -1,15 +1,22 @@
 """Residual blocks: a branch of convolutions learns what to add to its input (He et al. 2016a, 2016b)."""
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_makers, check_odd, check_positive
+from ..checks import Odd, Positive, check_multiple, checked, kind, require
+from ..tensors import Maker
 from .attention import SqueezeExcitation
 from .conv import ConvNormAct
 
 __all__ = ["BasicBlock", "Bottleneck", "NormActConv", "PadShortcut", "PreActBlock", "PreActBottleneck", "zero_branch"]
 
+MultipleOf4 = kind(int, check_multiple, 4)
+Shortcut = Literal["projection", "pad", None]
 
+
+@checked
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut around both (He et al. 2016a).
 
@@ -17,24 +24,23 @@ class BasicBlock(nn.Module):
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
     norm: makes a layer of a number of channels, or None, and then the convolutions have a bias.
-    reduction: None, or the branch ends with squeeze-and-excitation of out_channels // reduction channels, 16 in the
-    paper (Hu et al. 2018).
+    reduction_ratio: None, or the branch ends with squeeze-and-excitation of out_channels // reduction_ratio channels,
+    16 in the paper (Hu et al. 2018).
     shortcut: x itself where the shapes allow it; elsewhere a 1×1 convolution for "projection", `PadShortcut` for "pad"
     (options B and A of the paper). None: nothing is added, a block of a plain network.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, for another norm, and for another shortcut.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, for another norm, and for another shortcut.
     """
 
-    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, reduction=None,
-                 shortcut="projection"):
+    def __init__(self, in_channels: Positive, out_channels: Positive, stride: Positive = 1,
+                 norm: Maker | None = nn.BatchNorm2d, reduction_ratio: Positive | None = None,
+                 shortcut: Shortcut = "projection"):
         super().__init__()
-        check_positive("BasicBlock", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        check_makers("BasicBlock", norm=norm)
         self.branch = nn.Sequential(
             ConvNormAct(in_channels, out_channels, 3, stride, norm=norm),
             ConvNormAct(out_channels, out_channels, 3, norm=norm, activation=None),
-            *_squeeze("BasicBlock", out_channels, reduction),
+            *_squeeze(out_channels, reduction_ratio),
         )
-        self.shortcut = _shortcut("BasicBlock", in_channels, out_channels, stride, norm, shortcut)
+        self.shortcut = _shortcut(in_channels, out_channels, stride, norm, shortcut)
         self.activation = nn.ReLU()
 
     def forward(self, x):
@@ -42,6 +48,7 @@ class BasicBlock(nn.Module):
         return self.activation(branch if self.shortcut is None else branch + self.shortcut(x))
 
 
+@checked
 class Bottleneck(nn.Module):
     """A 1×1 convolution narrows to a quarter, a 3×3 filters, a 1×1 widens; a shortcut around all (He et al. 2016a).
 
@@ -51,40 +58,39 @@ class Bottleneck(nn.Module):
     Raises what `BasicBlock` raises, and ValueError unless out_channels divides by 4.
     """
 
-    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, reduction=None,
-                 shortcut="projection"):
+    def __init__(self, in_channels: Positive, out_channels: MultipleOf4, stride: Positive = 1,
+                 norm: Maker | None = nn.BatchNorm2d, reduction_ratio: Positive | None = None,
+                 shortcut: Shortcut = "projection"):
         super().__init__()
-        check_positive("Bottleneck", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        check_makers("Bottleneck", norm=norm)
-        width = _quarter("Bottleneck", out_channels)
+        width = out_channels // 4
         self.branch = nn.Sequential(
             ConvNormAct(in_channels, width, 1, norm=norm),
             ConvNormAct(width, width, 3, stride, norm=norm),   # the paper strides in the 1×1 before: 3/4 is never seen
             ConvNormAct(width, out_channels, 1, norm=norm, activation=None),
-            *_squeeze("Bottleneck", out_channels, reduction),
+            *_squeeze(out_channels, reduction_ratio),
         )
-        self.shortcut = _shortcut("Bottleneck", in_channels, out_channels, stride, norm, shortcut)
+        self.shortcut = _shortcut(in_channels, out_channels, stride, norm, shortcut)
         self.activation = nn.ReLU()
 
     forward = BasicBlock.forward
 
 
+@checked
 class NormActConv(nn.Sequential):
     """Normalisation, ReLU, convolution: `ConvNormAct` in the order of pre-activation (He et al. 2016b).
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
-    norm: as in `BasicBlock`.  Raises TypeError or ValueError for sizes that are no ints ≥ 1, an even kernel_size, and
-    another norm.
+    norm: as in `BasicBlock`.  Raises TypeError or ValueError unless sizes are ints of at least 1 and kernel_size is
+    odd, and for another norm.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, norm=nn.BatchNorm2d):
-        check_positive("NormActConv", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        check_odd("NormActConv", kernel_size=kernel_size)
-        check_makers("NormActConv", norm=norm)
+    def __init__(self, in_channels: Positive, out_channels: Positive, kernel_size: Odd = 3, stride: Positive = 1,
+                 norm: Maker | None = nn.BatchNorm2d):
         super().__init__(*_norm_act(in_channels, norm),
                          _conv(in_channels, out_channels, kernel_size, stride, norm))
 
 
+@checked
 class PreActBlock(nn.Module):
     """`BasicBlock` with normalisation and ReLU before each convolution, none after the sum (He et al. 2016b).
 
@@ -92,21 +98,21 @@ class PreActBlock(nn.Module):
 
     Where shapes change the shortcut starts behind the first ReLU: shortcut(a) + branch(a) with a = ReLU(norm(x)).
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉); the rest as in `BasicBlock`.
+    activate: False where the input is normalised and activated already, as behind a stem: a = x.
     Raises what `BasicBlock` raises.
     """
 
-    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, reduction=None,
-                 shortcut="projection"):
+    def __init__(self, in_channels: Positive, out_channels: Positive, stride: Positive = 1,
+                 norm: Maker | None = nn.BatchNorm2d, reduction_ratio: Positive | None = None,
+                 shortcut: Shortcut = "projection", activate=True):
         super().__init__()
-        check_positive("PreActBlock", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        check_makers("PreActBlock", norm=norm)
-        self.activate = nn.Sequential(*_norm_act(in_channels, norm))
+        self.activate = nn.Sequential(*_norm_act(in_channels, norm)) if activate else nn.Identity()
         self.branch = nn.Sequential(
             _conv(in_channels, out_channels, 3, stride, norm),
             NormActConv(out_channels, out_channels, 3, norm=norm),
-            *_squeeze("PreActBlock", out_channels, reduction),
+            *_squeeze(out_channels, reduction_ratio),
         )
-        self.shortcut = _preact_shortcut("PreActBlock", in_channels, out_channels, stride, norm, shortcut)
+        self.shortcut = _preact_shortcut(in_channels, out_channels, stride, norm, shortcut)
         self.keeps_shape = stride == 1 and in_channels == out_channels
 
     def forward(self, x):
@@ -117,6 +123,7 @@ class PreActBlock(nn.Module):
         return branch + self.shortcut(x if self.keeps_shape else activated)
 
 
+@checked
 class PreActBottleneck(nn.Module):
     """`Bottleneck` with normalisation and ReLU before each convolution, none after the sum (He et al. 2016b).
 
@@ -126,38 +133,36 @@ class PreActBottleneck(nn.Module):
     Raises what `Bottleneck` raises.
     """
 
-    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, reduction=None,
-                 shortcut="projection"):
+    def __init__(self, in_channels: Positive, out_channels: MultipleOf4, stride: Positive = 1,
+                 norm: Maker | None = nn.BatchNorm2d, reduction_ratio: Positive | None = None,
+                 shortcut: Shortcut = "projection", activate=True):
         super().__init__()
-        check_positive("PreActBottleneck", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        check_makers("PreActBottleneck", norm=norm)
-        width = _quarter("PreActBottleneck", out_channels)
-        self.activate = nn.Sequential(*_norm_act(in_channels, norm))
+        width = out_channels // 4
+        self.activate = nn.Sequential(*_norm_act(in_channels, norm)) if activate else nn.Identity()
         self.branch = nn.Sequential(
             _conv(in_channels, width, 1, 1, norm),
             NormActConv(width, width, 3, stride, norm),
             NormActConv(width, out_channels, 1, norm=norm),
-            *_squeeze("PreActBottleneck", out_channels, reduction),
+            *_squeeze(out_channels, reduction_ratio),
         )
-        self.shortcut = _preact_shortcut("PreActBottleneck", in_channels, out_channels, stride, norm, shortcut)
+        self.shortcut = _preact_shortcut(in_channels, out_channels, stride, norm, shortcut)
         self.keeps_shape = stride == 1 and in_channels == out_channels
 
     forward = PreActBlock.forward
 
 
+@checked
 class PadShortcut(nn.Module):
     """A shortcut without parameters: every stride-th pixel, and zeros for new channels (option A of He et al. 2016a).
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, ValueError when out_channels < in_channels.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, ValueError when out_channels < in_channels.
     """
 
-    def __init__(self, in_channels, out_channels, stride=1):
+    def __init__(self, in_channels: Positive, out_channels: Positive, stride: Positive = 1):
         super().__init__()
-        check_positive("PadShortcut", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        if out_channels < in_channels:
-            raise ValueError(f"PadShortcut: out_channels must be at least in_channels = {in_channels}, "
-                             f"got {out_channels}")
+        require(self, out_channels >= in_channels,
+                f"out_channels must be at least in_channels = {in_channels}, got {out_channels}")
         self.new_channels, self.stride = out_channels - in_channels, stride
 
     def forward(self, x):
@@ -186,12 +191,6 @@ def zero_branch(block):
     return block
 
 
-def _quarter(name, out_channels):
-    if out_channels % 4:
-        raise ValueError(f"{name}: out_channels must divide by 4, got {out_channels}")
-    return out_channels // 4
-
-
 def _norm_act(channels, norm):
     return [nn.ReLU()] if norm is None else [norm(channels), nn.ReLU()]
 
@@ -201,16 +200,11 @@ def _conv(in_channels, out_channels, kernel_size, stride, norm):
     return nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=norm is None)
 
 
-def _squeeze(name, channels, reduction):
-    if reduction is None:
-        return []
-    check_positive(name, reduction=reduction)
-    return [SqueezeExcitation(channels, max(1, channels // reduction))]
+def _squeeze(channels, reduction_ratio):
+    return [] if reduction_ratio is None else [SqueezeExcitation(channels, max(1, channels // reduction_ratio))]
 
 
-def _shortcut(name, in_channels, out_channels, stride, norm, shortcut):
-    if shortcut not in ("projection", "pad", None):
-        raise ValueError(f'{name}: shortcut must be "projection", "pad" or None, got {shortcut!r}')
+def _shortcut(in_channels, out_channels, stride, norm, shortcut):
     if shortcut is None:
         return None
     if stride == 1 and in_channels == out_channels:
@@ -220,7 +214,7 @@ def _shortcut(name, in_channels, out_channels, stride, norm, shortcut):
     return ConvNormAct(in_channels, out_channels, 1, stride, norm=norm, activation=None)
 
 
-def _preact_shortcut(name, in_channels, out_channels, stride, norm, shortcut):
+def _preact_shortcut(in_channels, out_channels, stride, norm, shortcut):
     """The same, but what it projects is normalised already."""
-    found = _shortcut(name, in_channels, out_channels, stride, norm, shortcut)
+    found = _shortcut(in_channels, out_channels, stride, norm, shortcut)
     return _conv(in_channels, out_channels, 1, stride, norm) if isinstance(found, ConvNormAct) else found

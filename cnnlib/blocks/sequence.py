@@ -4,31 +4,33 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_input, check_makers, check_odd, check_positive
+from ..checks import Odd, Positive, checked
+from ..tensors import Maker, check_input
 
 __all__ = ["CausalConv1d", "Conv2Plus1d", "Conv3dNormAct", "WaveNetBlock", "WaveNetStack"]
 
 
+@checked
 class CausalConv1d(nn.Module):
     """Convolution that does not see the future: what it pads, it pads in front (van den Oord et al. 2016).
 
     out[n, o, t] = b[o] + Σ_{c, u} weight[o, c, u] · input[n, c, t − dilation·(kernel_size − 1 − u)]     0 before t = 0
 
-    (N, in_channels, L)  →  (N, out_channels, L).  Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    (N, in_channels, L)  →  (N, out_channels, L).  Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=2, dilation=1):
+    def __init__(self, in_channels: Positive, out_channels: Positive, kernel_size: Positive = 2,
+                 dilation: Positive = 1):
         super().__init__()
-        check_positive("CausalConv1d", in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size,
-                       dilation=dilation)
         self.past = dilation * (kernel_size - 1)
         self.conv = nn.Conv1d(in_channels, out_channels, kernel_size, dilation=dilation)
 
     def forward(self, x):
-        check_input("CausalConv1d", x, self.conv.in_channels, (1,))
+        check_input(self, x, self.conv.in_channels, (1,))
         return self.conv(F.pad(x, (self.past, 0)))
 
 
+@checked
 class WaveNetBlock(nn.Module):
     """Gated causal convolution with a residual and a skip output (van den Oord et al. 2016, figure 4).
 
@@ -37,12 +39,11 @@ class WaveNetBlock(nn.Module):
     (N, channels, L)  →  residual (N, channels, L), skip (N, skip_channels, L).
     last: True for the last block of a stack, whose residual nobody reads: it has no V_r and gives x itself, for
     weights without a gradient would only be counted.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
-    def __init__(self, channels, skip_channels, kernel_size=2, dilation=1, last=False):
+    def __init__(self, channels: Positive, skip_channels: Positive, kernel_size=2, dilation=1, last=False):
         super().__init__()
-        check_positive("WaveNetBlock", channels=channels, skip_channels=skip_channels)
         self.filter_and_gate = CausalConv1d(channels, 2 * channels, kernel_size, dilation)
         self.residual = None if last else nn.Conv1d(channels, channels, 1)
         self.skip = nn.Conv1d(channels, skip_channels, 1)
@@ -54,16 +55,16 @@ class WaveNetBlock(nn.Module):
         return residual, self.skip(z)
 
 
+@checked
 class WaveNetStack(nn.Module):
     """Blocks of kernel_size 2 and dilations 1, 2, 4, …: each doubles what is seen (van den Oord et al. 2016).
 
     (N, channels, L)  →  (N, skip_channels, L), the sum of all skips; output t depends on inputs t − 2^layers + 1 to t.
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
-    def __init__(self, channels, skip_channels, layers):
+    def __init__(self, channels: Positive, skip_channels: Positive, layers: Positive):
         super().__init__()
-        check_positive("WaveNetStack", channels=channels, skip_channels=skip_channels, layers=layers)
         self.blocks = nn.ModuleList(WaveNetBlock(channels, skip_channels, dilation=2**l, last=l == layers - 1)
                                     for l in range(layers))
         self.receptive_field = 2**layers
@@ -76,19 +77,18 @@ class WaveNetStack(nn.Module):
         return total
 
 
+@checked
 class Conv3dNormAct(nn.Sequential):
     """3-D convolution, normalisation, activation: a kernel that spans time as well (Tran et al. 2015).
 
     (N, in_channels, T, H, W)  →  (N, out_channels, ⌈T/stride⌉, ⌈H/stride⌉, ⌈W/stride⌉)
     norm: makes a layer of a number of channels, or None, and then the convolution has a bias.  activation: makes a
-    layer of nothing, or None.  Raises TypeError or ValueError for sizes that are no ints ≥ 1, an even kernel_size, and
-    a norm or an activation that makes nothing.
+    layer of nothing, or None.  Raises TypeError or ValueError unless sizes are ints of at least 1, kernel_size is odd,
+    and norm and activation make layers.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, norm=nn.BatchNorm3d, activation=nn.ReLU):
-        check_positive("Conv3dNormAct", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        check_odd("Conv3dNormAct", kernel_size=kernel_size)
-        check_makers("Conv3dNormAct", norm=norm, activation=activation)
+    def __init__(self, in_channels: Positive, out_channels: Positive, kernel_size: Odd = 3, stride: Positive = 1,
+                 norm: Maker | None = nn.BatchNorm3d, activation: Maker | None = nn.ReLU):
         layers = [nn.Conv3d(in_channels, out_channels, kernel_size, stride, (kernel_size - 1) // 2, bias=norm is None)]
         if norm is not None:
             layers.append(norm(out_channels))
@@ -97,6 +97,7 @@ class Conv3dNormAct(nn.Sequential):
         super().__init__(*layers)
 
 
+@checked
 class Conv2Plus1d(nn.Sequential):
     """A 3-D convolution in two steps, over space, then over time: (2+1)-D (Tran et al. 2018).
 
@@ -108,10 +109,8 @@ class Conv2Plus1d(nn.Sequential):
     Raises what `Conv3dNormAct` raises.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, norm=nn.BatchNorm3d, activation=nn.ReLU):
-        check_positive("Conv2Plus1d", in_channels=in_channels, out_channels=out_channels, stride=stride)
-        check_odd("Conv2Plus1d", kernel_size=kernel_size)
-        check_makers("Conv2Plus1d", norm=norm, activation=activation)
+    def __init__(self, in_channels: Positive, out_channels: Positive, kernel_size: Odd = 3, stride: Positive = 1,
+                 norm: Maker | None = nn.BatchNorm3d, activation: Maker | None = nn.ReLU):
         k, padding = kernel_size, (kernel_size - 1) // 2
         middle = max(1, k**3 * in_channels * out_channels // (k**2 * in_channels + k * out_channels))
         bias = norm is None

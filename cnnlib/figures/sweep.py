@@ -19,6 +19,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from ..checks import is_number
+
 MAX_FRAMES = 60              # beyond this a page grows too heavy
 _TEMPLATE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     (Path(__file__).parent / "sweep.html.jinja").read_text(encoding="utf-8")
@@ -105,8 +107,7 @@ class _Control:
                 values = list(choices)
             except TypeError:
                 raise TypeError(f"sweep: {name} must be a list, range, dict or Span, got {choices!r}") from None
-            numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in values)
-            kind = "slider" if numbers else "menu"
+            kind = "slider" if all(map(is_number, values)) else "menu"
             texts = [f"{v:.6g}" if kind == "slider" else str(v) for v in values]
         if not values:
             raise ValueError(f"sweep: {name} has no values")

@@ -5,7 +5,7 @@ images: (N, C, H, W), float32 or float64 in [0, 1]. An argument is one number, o
 
 import numpy as np
 
-from ..checks import check_choice, check_float, is_int
+from ..checks import check_choice, check_float, checked, is_int, kind
 from .functional.resampling import affine_grid, grid_sample
 
 __all__ = [
@@ -14,23 +14,35 @@ __all__ = [
 ]
 
 
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+def _check_images(name, /, **values):
+    for argument, images in values.items():
+        check_float(name, **{argument: images})
+        if images is None or images.ndim != 4 or 0 in images.shape:
+            raise ValueError(f"{name}: {argument} must be (N, C, H, W), got shape {getattr(images, 'shape', None)}")
+
+
+Images = kind(np.ndarray, _check_images)
+
+
 # ---- geometry --------------------------------------------------------------------------------------------------------
 
-def horizontal_flip(images, flip=True):
+@checked
+def horizontal_flip(images: Images, flip=True):
     """out[n, c, i, j] = images[n, c, i, W − 1 − j] where flip[n].  flip: a bool or bools (N,).
 
     Raises TypeError or ValueError naming the argument.
     """
-    images = _check("horizontal_flip", images)
     return np.where(_each("horizontal_flip", "flip", flip, images) != 0, images[..., ::-1], images)
 
 
-def crop(images, top, left, height, width):
+@checked
+def crop(images: Images, top, left, height, width):
     """out[n, c, i, j] = images[n, c, top[n] + i, left[n] + j].  (N, C, H, W) → (N, C, height, width)
 
     top, left: ints or ints (N,); the window lies in the image.  Raises TypeError or ValueError naming the argument.
     """
-    images = _check("crop", images)
     for name, value, most in [("height", height, images.shape[2]), ("width", width, images.shape[3])]:
         if not is_int(value) or not 1 <= value <= most:
             raise ValueError(f"crop: {name} must be an int from 1 to {most}, got {value!r}")
@@ -46,7 +58,8 @@ def crop(images, top, left, height, width):
     return images[batch, channels, rows, columns]
 
 
-def affine(images, angle=0.0, dy=0.0, dx=0.0, scale=1.0, shear=0.0, padding_mode="zeros"):
+@checked
+def affine(images: Images, angle=0.0, dy=0.0, dx=0.0, scale=1.0, shear=0.0, padding_mode="zeros"):
     """Shear, turn and resize about the image's centre, then move.
 
     Seen from the centre, x to the right and y down, what was at (x, y) comes to
@@ -56,7 +69,6 @@ def affine(images, angle=0.0, dy=0.0, dx=0.0, scale=1.0, shear=0.0, padding_mode
     numbers (N,).  padding_mode: see `functional.grid_sample`.  Raises TypeError or ValueError naming the argument.
     Source: Jaderberg et al. (2015).
     """
-    images = _check("affine", images)
     check_choice("affine", "padding_mode", padding_mode, ("zeros", "border", "reflection"))
     given = {"angle": angle, "dy": dy, "dx": dx, "scale": scale, "shear": shear}
     angle, dy, dx, scale, shear = (np.broadcast_to(_each("affine", name, value, images).ravel(), len(images))
@@ -82,42 +94,42 @@ def rotate(images, angle, padding_mode="zeros"):
 
 # ---- light and colour ------------------------------------------------------------------------------------------------
 
-def adjust_brightness(images, factor):
+@checked
+def adjust_brightness(images: Images, factor):
     """factor · x, within [0, 1].  factor ≥ 0.  Raises TypeError or ValueError naming the argument."""
-    images = _check("adjust_brightness", images)
     return np.clip(_each("adjust_brightness", "factor", factor, images, least=0) * images, 0, 1)
 
 
-def adjust_contrast(images, factor):
+@checked
+def adjust_contrast(images: Images, factor):
     """factor · x + (1 − factor) · the mean grey of the image, within [0, 1].  factor ≥ 0.
 
     Grey is 0.2989 R + 0.587 G + 0.114 B of three channels, and the mean of any other number of them.
     Raises TypeError or ValueError naming the argument.
     """
-    images = _check("adjust_contrast", images)
     factor = _each("adjust_contrast", "factor", factor, images, least=0)
     return np.clip(factor * images + (1 - factor) * _grey(images).mean(axis=(1, 2, 3), keepdims=True), 0, 1)
 
 
-def adjust_saturation(images, factor):
+@checked
+def adjust_saturation(images: Images, factor):
     """factor · x + (1 − factor) · grey, within [0, 1]; see `adjust_contrast`.  factor ≥ 0.
 
     Raises TypeError or ValueError naming the argument.
     """
-    images = _check("adjust_saturation", images)
     factor = _each("adjust_saturation", "factor", factor, images, least=0)
     return np.clip(factor * images + (1 - factor) * _grey(images), 0, 1)
 
 
-def adjust_gamma(images, gamma):
+@checked
+def adjust_gamma(images: Images, gamma):
     """x^gamma.  gamma ≥ 0.  Raises TypeError or ValueError naming the argument."""
-    images = _check("adjust_gamma", images)
     return images ** _each("adjust_gamma", "gamma", gamma, images, least=0)
 
 
-def add_noise(images, noise):
+@checked
+def add_noise(images: Images, noise):
     """x + noise, within [0, 1].  noise: as images.  Raises TypeError or ValueError naming the argument."""
-    images = _check("add_noise", images)
     images, noise = check_float("add_noise", images=images, noise=noise)
     if noise is None or noise.shape != images.shape:
         raise ValueError(f"add_noise: noise must have shape {images.shape}, got {np.shape(noise)}")
@@ -126,13 +138,13 @@ def add_noise(images, noise):
 
 # ---- hiding and mixing -----------------------------------------------------------------------------------------------
 
-def erase(images, top, left, height, width, value=0.0):
+@checked
+def erase(images: Images, top, left, height, width, value=0.0):
     """Cover a rectangle of each image with a value: cutout, random erasing (DeVries & Taylor 2017; Zhong et al. 2020).
 
     top, left, height, width: ints or ints (N,); what of the rectangle lies outside the image covers nothing.
     value: a number, or an array that fits (N, C, H, W).  Raises TypeError or ValueError naming the argument.
     """
-    images = _check("erase", images)
     top, left = _each("erase", "top", top, images), _each("erase", "left", left, images)
     height = _each("erase", "height", height, images, least=0)
     width = _each("erase", "width", width, images, least=0)
@@ -147,14 +159,14 @@ def erase(images, top, left, height, width, value=0.0):
         raise ValueError(f"erase: value must fit the images {images.shape}, got shape {array.shape}") from None
 
 
-def mix(images, targets, weight, order):
+@checked
+def mix(images: Images, targets, weight, order):
     """mixup's blend: weight · x + (1 − weight) · x[order], and of the targets the same (Zhang et al. 2018).
 
     targets: (N, K), probabilities, of the images' dtype.  weight: a number or numbers (N,) from 0 to 1.  order: ints
     (N,), which image is the other one.  → images (N, C, H, W), targets (N, K).
     Raises TypeError or ValueError naming the argument.
     """
-    images = _check("mix", images)
     images, targets = check_float("mix", images=images, targets=targets)
     if targets is None or targets.ndim != 2 or len(targets) != len(images):
         raise ValueError(f"mix: targets must be (N, K) with N = {len(images)}, got shape {np.shape(targets)}")
@@ -169,13 +181,6 @@ def mix(images, targets, weight, order):
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
-
-def _check(function, images):
-    images, = check_float(function, images=images)
-    if images is None or images.ndim != 4 or 0 in images.shape:
-        raise ValueError(f"{function}: images must be (N, C, H, W), got shape {getattr(images, 'shape', None)}")
-    return images
-
 
 def _each(function, argument, value, images, least=-np.inf):
     """A number, or numbers (N,), as an array (1 or N, 1, 1, 1) of the images' dtype."""

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cnnlib.checks import check_factors, check_positive
+
 from . import nn, optim
 from .tensor.autograd import Tensor, no_grad
 
@@ -36,23 +38,41 @@ def fit(net, x, y, epochs=5, max_lr=5e-3, batch_size=32, seed=0):
     """
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(f"fit: x and y must have the same length ≥ 1, got {len(x)} and {len(y)}")
-    for name, value in {"epochs": epochs, "batch_size": batch_size, "max_lr": max_lr}.items():
-        if not value > 0:
-            raise ValueError(f"fit: {name} must be positive, got {value}")
-    rng = np.random.default_rng(seed)
-    loss_function = nn.CrossEntropyLoss()
-    optimizer = optim.Adam(net.parameters())
-    steps = -(-len(x) // batch_size)
-    schedule = optim.OneCycleLR(optimizer, max_lr, total_steps=epochs * steps)
-    losses = []
+    check_positive("fit", epochs=epochs, batch_size=batch_size)
+    check_factors("fit", max_lr=max_lr)
+    loss_function, optimizer = nn.CrossEntropyLoss(), optim.Adam(net.parameters())
+    steps = epochs * -(-len(x) // batch_size)
+
+    def step(batch):
+        images, labels = batch
+        return loss_function(net(images), labels)
+
     net.train()
+    schedule = optim.OneCycleLR(optimizer, max_lr, total_steps=steps)
+    return train(step, (x, y), optimizer, epochs=epochs, batch_size=batch_size, seed=seed, schedule=schedule)
+
+
+def train(step, data, optimizer, *, epochs, batch_size=32, seed=0, schedule=None):
+    """Minimise what `step` returns: the loop of `cnnlib.training.train`, on this engine.  → the losses, one a step
+
+    step: step(batch) → the loss, a Tensor; batch: a tuple of Tensors, of each array in data the rows that are drawn.
+    data: a tuple of arrays of one length.  seed: of the order of the batches, which are of nearly one size.
+    schedule: of the optimiser, or None; it moves after every step.
+    Raises TypeError or ValueError for lengths that differ, and unless epochs and batch_size are ints of at least 1.
+    """
+    check_positive("train", epochs=epochs, batch_size=batch_size)
+    lengths = [len(array) for array in data]
+    if len(set(lengths)) != 1 or not lengths[0]:
+        raise ValueError(f"train: the arrays of data must have the same length ≥ 1, got {lengths}")
+    rng, losses = np.random.default_rng(seed), []
     for _ in range(epochs):
-        for batch in np.array_split(rng.permutation(len(x)), steps):
-            loss = loss_function(net(Tensor(x[batch])), Tensor(y[batch]))
+        for rows in np.array_split(rng.permutation(len(data[0])), -(-len(data[0]) // batch_size)):
+            loss = step(tuple(Tensor(array[rows]) for array in data))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            schedule.step()
+            if schedule is not None:
+                schedule.step()
             losses.append(loss.item())
     return losses
 

@@ -1,10 +1,14 @@
-"""Convolution as signal processing has it: the flip, the three sizes, the matrix, the spectrum.
+"""Convolution as signal processing has it: the flip, the three sizes, the matrix, the spectrum, the shift.
 
 Functions take real arrays of any number of axes unless they say otherwise, and return floating-point arrays.
 """
 
+from typing import Literal
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+
+from ..checks import Int, Positive, check_choice, checked
 
 MODES = ("full", "same", "valid")
 
@@ -21,8 +25,8 @@ def correlate(x, w, mode="valid", boundary="zero"):
     Source: `torch.nn.functional.conv2d` for "same"; `scipy.signal.correlate` puts an even kernel's odd zero in front.
     """
     x, w = _check_arrays("correlate", x=x, w=w)
-    _check_choice("correlate", "mode", mode, MODES)
-    _check_choice("correlate", "boundary", boundary, ("zero", "circular"))
+    check_choice("correlate", "mode", mode, MODES)
+    check_choice("correlate", "boundary", boundary, ("zero", "circular"))
     added = [{"valid": (0, 0), "same": ((k - 1) // 2, k - 1 - (k - 1) // 2), "full": (k - 1, k - 1)}[mode]
              for k in w.shape]
     x = np.pad(x, added, "wrap" if boundary == "circular" else "constant")
@@ -74,7 +78,8 @@ def match_template(image, template):
     return out
 
 
-def convolution_matrix(w, n, mode="full"):
+@checked
+def convolution_matrix(w, n: Positive, mode="full"):
     """The Toeplitz matrix T with T @ x = convolve(x, w, mode) for every x of length n.
 
     T[i, j] = w[i − j + start]: each diagonal holds one number.
@@ -86,8 +91,7 @@ def convolution_matrix(w, n, mode="full"):
     w, = _check_arrays("convolution_matrix", w=w)
     if w.ndim != 1:
         raise ValueError(f"convolution_matrix: w must have one axis, got shape {w.shape}")
-    _check_size("convolution_matrix", "n", n)
-    _check_choice("convolution_matrix", "mode", mode, MODES)
+    check_choice("convolution_matrix", "mode", mode, MODES)
     k = len(w)
     if mode == "valid" and k > n:
         raise ValueError(f'convolution_matrix: mode "valid" needs n ≥ {k}, the length of w; got {n}')
@@ -154,7 +158,8 @@ def circular_convolve(x, w):
     return np.fft.irfftn(spectrum, x.shape, axes).astype(np.result_type(x, w))
 
 
-def frequency_response(w, size=64):
+@checked
+def frequency_response(w, size: Positive = 64):
     """What a kernel does to each frequency: the modulus of its Fourier transform, zero frequency in the middle.
 
     |Σ_u w[u] · exp(−2πi f·u)|       f from −1/2 to 1/2 cycles per pixel in each axis
@@ -163,10 +168,31 @@ def frequency_response(w, size=64):
     Raises ValueError for a size smaller than the kernel.  Source: `scipy.signal.freqz` in one dimension.
     """
     w, = _check_arrays("frequency_response", w=w)
-    _check_size("frequency_response", "size", size)
     if size < max(w.shape):
         raise ValueError(f"frequency_response: size must be at least {max(w.shape)}, the kernel's side; got {size}")
     return np.abs(np.fft.fftshift(np.fft.fftn(w, [size] * w.ndim, axes=tuple(range(w.ndim)))))
+
+
+@checked
+def shift(image, dy: Int, dx: Int, mode: Literal["zero", "circular"] = "zero"):
+    """Move an image down by dy and right by dx pixels; negative numbers move it up and left.
+
+    out[..., i, j] = image[..., i − dy, j − dx]
+
+    image: (*, H, W).  mode: "zero" fills what comes in with zeros, "circular" brings in what went out.
+    Returns an array of the same shape and dtype. Raises ValueError for another mode or fewer than two axes.
+    """
+    image = np.asarray(image)
+    if image.ndim < 2:
+        raise ValueError(f"shift: image needs at least two axes (*, H, W), got shape {image.shape}")
+    if mode == "circular":
+        return np.roll(image, (dy, dx), axis=(-2, -1))
+    out = np.zeros_like(image)
+    height, width = image.shape[-2:]
+    if abs(dy) < height and abs(dx) < width:
+        source = image[..., max(0, -dy):height - max(0, dy), max(0, -dx):width - max(0, dx)]
+        out[..., max(0, dy):height - max(0, -dy), max(0, dx):width - max(0, -dx)] = source
+    return out
 
 
 def _check_arrays(function, **arrays):
@@ -183,15 +209,3 @@ def _check_arrays(function, **arrays):
         shapes = ", ".join(f"{name} {array.shape}" for name, array in zip(arrays, checked, strict=True))
         raise ValueError(f"{function}: all arrays must have the same number of axes, got {shapes}")
     return tuple(checked)
-
-
-def _check_choice(function, name, value, allowed):
-    if value not in allowed:
-        raise ValueError(f"{function}: {name} must be one of {', '.join(allowed)}; got {value!r}")
-
-
-def _check_size(function, name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{function}: {name} must be an int, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{function}: {name} must be at least 1, got {value}")

@@ -9,11 +9,26 @@ from a torch.Generator or, with None, from torch's own. With `cnnlib.training.fi
 """
 
 import math
-from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+from ..checks import (
+    NonNegative,
+    NonNegativeNumber,
+    Number,
+    Positive,
+    Share,
+    check_int,
+    check_number,
+    check_type,
+    checked,
+    is_number,
+    kind,
+)
+from ..tensors import describe_shape
 
 __all__ = [
     "add_noise", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_saturation", "affine", "color_jitter",
@@ -22,24 +37,47 @@ __all__ = [
 ]
 
 
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+def _check_images(name, /, **values):
+    for argument, images in values.items():
+        check_type(name, torch.Tensor, "a tensor (N, C, H, W)", **{argument: images})
+        if images.ndim != 4 or not images.is_floating_point() or 0 in images.shape:
+            raise ValueError(f"{name}: {argument} must be floats (N, C, H, W), got shape {tuple(images.shape)} "
+                             f"of {images.dtype}")
+
+
+def _check_interval(name, /, **values):
+    for argument, ends in values.items():
+        if not isinstance(ends, (tuple, list)) or len(ends) != 2 or not all(map(is_number, ends)) or \
+                not 0 < ends[0] <= ends[1] < math.inf:
+            raise ValueError(f"{name}: {argument} must be (smallest, largest), both positive, got {ends!r}")
+
+
+Images = kind(torch.Tensor, _check_images)
+Interval = kind(tuple, _check_interval)
+Generator = kind(torch.Generator, check_type, torch.Generator, "None or a torch.Generator")
+
+
 # ---- geometry --------------------------------------------------------------------------------------------------------
 
-def horizontal_flip(images, flip=True):
+@checked
+def horizontal_flip(images: Images, flip=True):
     """Mirror left and right.  flip: a bool or bools (N,), which images.  Raises TypeError or ValueError."""
-    _check("horizontal_flip", images)
     flip = _each("horizontal_flip", "flip", flip, images) != 0
     return torch.where(flip, images.flip(-1), images)
 
 
-def crop(images, top, left, height, width):
+@checked
+def crop(images: Images, top, left, height, width):
     """Cut out a window.  (N, C, H, W) → (N, C, height, width)
 
     top, left: ints or ints (N,), the window's first row and column; all of it lies in the image.
     Raises TypeError or ValueError.
     """
-    _check("crop", images)
-    height = _check_int("crop", "height", height, 1, images.shape[2])
-    width = _check_int("crop", "width", width, 1, images.shape[3])
+    check_int("crop", height=height, width=width)
+    check_number("crop", 1, images.shape[2], height=height)
+    check_number("crop", 1, images.shape[3], width=width)
     top, left = _each("crop", "top", top, images, whole=True), _each("crop", "left", left, images, whole=True)
     if min(top.min(), left.min()) < 0 or top.max() + height > images.shape[2] or left.max() + width > images.shape[3]:
         raise ValueError(f"crop: a window of {height} × {width} must lie in the image {tuple(images.shape[2:])}; top "
@@ -50,7 +88,9 @@ def crop(images, top, left, height, width):
     return images[batch, channels, rows, columns]
 
 
-def affine(images, angle=0.0, dy=0.0, dx=0.0, scale=1.0, shear=0.0, padding_mode="zeros"):
+@checked
+def affine(images: Images, angle=0.0, dy=0.0, dx=0.0, scale=1.0, shear=0.0,
+           padding_mode: Literal["zeros", "border", "reflection"] = "zeros"):
     """Shear, turn and resize about the image's centre, then move.
 
     Seen from the centre, x to the right and y down, what was at (x, y) comes to
@@ -61,9 +101,6 @@ def affine(images, angle=0.0, dy=0.0, dx=0.0, scale=1.0, shear=0.0, padding_mode
     what comes in from outside is 0, or with padding_mode "border" or "reflection" as `grid_sample` has it.
     Raises TypeError or ValueError.  Source: Jaderberg et al. (2015).
     """
-    _check("affine", images)
-    if padding_mode not in ("zeros", "border", "reflection"):
-        raise ValueError(f'affine: padding_mode must be "zeros", "border" or "reflection", got {padding_mode!r}')
     given = {"angle": angle, "dy": dy, "dx": dx, "scale": scale, "shear": shear}
     angle, dy, dx, scale, shear = (_each("affine", name, value, images).flatten().expand(len(images))
                                    for name, value in given.items())
@@ -88,42 +125,42 @@ def rotate(images, angle, padding_mode="zeros"):
 
 # ---- light and colour ------------------------------------------------------------------------------------------------
 
-def adjust_brightness(images, factor):
+@checked
+def adjust_brightness(images: Images, factor):
     """factor · x, within [0, 1].  factor ≥ 0, 1 changes nothing.  Raises TypeError or ValueError."""
-    _check("adjust_brightness", images)
     return (_each("adjust_brightness", "factor", factor, images, least=0) * images).clamp(0, 1)
 
 
-def adjust_contrast(images, factor):
+@checked
+def adjust_contrast(images: Images, factor):
     """factor · x + (1 − factor) · the mean grey of the image, within [0, 1].  factor ≥ 0.
 
     Grey is 0.2989 R + 0.587 G + 0.114 B of three channels, and the mean of any other number of them.
     Raises TypeError or ValueError.
     """
-    _check("adjust_contrast", images)
     factor = _each("adjust_contrast", "factor", factor, images, least=0)
     return (factor * images + (1 - factor) * _grey(images).mean((1, 2, 3), keepdim=True)).clamp(0, 1)
 
 
-def adjust_saturation(images, factor):
+@checked
+def adjust_saturation(images: Images, factor):
     """factor · x + (1 − factor) · grey, within [0, 1]; see `adjust_contrast`.  factor ≥ 0, 0 leaves no colour.
 
     Raises TypeError or ValueError.
     """
-    _check("adjust_saturation", images)
     factor = _each("adjust_saturation", "factor", factor, images, least=0)
     return (factor * images + (1 - factor) * _grey(images)).clamp(0, 1)
 
 
-def adjust_gamma(images, gamma):
+@checked
+def adjust_gamma(images: Images, gamma):
     """x^gamma: above 1 the shadows get darker, below 1 lighter.  gamma ≥ 0.  Raises TypeError or ValueError."""
-    _check("adjust_gamma", images)
     return images ** _each("adjust_gamma", "gamma", gamma, images, least=0)
 
 
-def add_noise(images, noise):
+@checked
+def add_noise(images: Images, noise):
     """x + noise, within [0, 1].  noise: a tensor of the images' shape.  Raises TypeError or ValueError."""
-    _check("add_noise", images)
     if not isinstance(noise, torch.Tensor) or noise.shape != images.shape:
         raise ValueError(f"add_noise: noise must be a tensor of shape {tuple(images.shape)}, "
                          f"got {tuple(getattr(noise, 'shape', ()))}")
@@ -132,13 +169,13 @@ def add_noise(images, noise):
 
 # ---- hiding and mixing -----------------------------------------------------------------------------------------------
 
-def erase(images, top, left, height, width, value=0.0):
+@checked
+def erase(images: Images, top, left, height, width, value=0.0):
     """Cover a rectangle of each image with a value.
 
     top, left, height, width: ints or ints (N,); what of the rectangle lies outside the image covers nothing.
     value: a number, or a tensor that fits (N, C, H, W).  Raises TypeError or ValueError.
     """
-    _check("erase", images)
     top, left = _each("erase", "top", top, images), _each("erase", "left", left, images)
     height = _each("erase", "height", height, images, least=0)
     width = _each("erase", "width", width, images, least=0)
@@ -149,20 +186,20 @@ def erase(images, top, left, height, width, value=0.0):
         value = torch.as_tensor(value, dtype=images.dtype, device=images.device).expand_as(images)
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"erase: value must be a number or a tensor that fits {tuple(images.shape)}, "
-                        f"got {_shape(value)}") from None
+                        f"got {describe_shape(value)}") from None
     return torch.where(covered, value, images)
 
 
-def mix(images, targets, weight, order):
+@checked
+def mix(images: Images, targets, weight, order):
     """Blend each image with another one, and their targets: weight · x + (1 − weight) · x[order].
 
     targets: (N, K), probabilities of the classes.  weight: a number or numbers (N,) from 0 to 1.  order: ints (N,),
     which image is the other one.  → images (N, C, H, W), targets (N, K).
     Raises TypeError or ValueError.  Source: Zhang et al. (2018).
     """
-    _check("mix", images)
     if not isinstance(targets, torch.Tensor) or targets.ndim != 2 or len(targets) != len(images):
-        raise ValueError(f"mix: targets must be (N, K) with N = {len(images)}, got {_shape(targets)}")
+        raise ValueError(f"mix: targets must be (N, K) with N = {len(images)}, got {describe_shape(targets)}")
     if not isinstance(order, (torch.Tensor, np.ndarray, list, tuple)):
         raise TypeError(f"mix: order must be {len(images)} ints, got {order!r}")
     order = torch.as_tensor(order, device=images.device)
@@ -177,94 +214,86 @@ def mix(images, targets, weight, order):
 
 # ---- by chance -------------------------------------------------------------------------------------------------------
 
-def random_horizontal_flip(images, p=0.5, *, generator=None):
+@checked
+def random_horizontal_flip(images: Images, p: Share = 0.5, *, generator: Generator | None = None):
     """Mirror each image with probability p.  Raises TypeError or ValueError."""
-    _check("random_horizontal_flip", images, generator)
-    _check_range("random_horizontal_flip", "p", p, 0, 1)
     return horizontal_flip(images, _uniform(0, 1, images, generator) < p)
 
 
-def random_crop(images, padding, *, generator=None):
+@checked
+def random_crop(images: Images, padding: NonNegative, *, generator: Generator | None = None):
     """Add zeros around and cut out a window of the old size: each image moves by up to `padding` pixels each way.
 
-    padding: an int ≥ 0, all its (2·padding + 1)² moves are equally likely.  Raises TypeError or ValueError.
+    padding: an int of at least 0, all its (2·padding + 1)² moves are equally likely.  Raises TypeError or ValueError.
     Source: He et al. (2016), where it is 4 pixels of 32.
     """
-    _check("random_crop", images, generator)
-    padding = _check_int("random_crop", "padding", padding, 0)
     top, left = (torch.randint(2 * padding + 1, (len(images),), generator=generator) for _ in range(2))
     return crop(F.pad(images, (padding,) * 4), top, left, *images.shape[2:])
 
 
-def random_affine(images, degrees=0.0, translate=0.0, scale=(1.0, 1.0), shear=0.0, padding_mode="zeros", *,
-                  generator=None):
+@checked
+def random_affine(images: Images, degrees: kind(float, check_number, 0, 360) = 0.0, translate: Share = 0.0,
+                  scale: Interval = (1.0, 1.0), shear: kind(float, check_number, 0, 89) = 0.0, padding_mode="zeros", *,
+                  generator: Generator | None = None):
     """Turn, move, resize and shear each image differently; see `affine`.
 
     degrees: the angle is from −degrees to degrees.  translate: moves are up to this share of the height and width.
-    scale: (smallest, largest).  shear: from −shear to shear degrees. All are drawn evenly.
+    scale: (smallest, largest).  shear: from −shear to shear degrees. All are uniform.
     Raises TypeError or ValueError.
     """
-    _check("random_affine", images, generator)
-    for name, value, most in [("degrees", degrees, 360), ("translate", translate, 1), ("shear", shear, 89)]:
-        _check_range("random_affine", name, value, 0, most)
-    low, high = _check_interval("random_affine", "scale", scale)
     angle, dy, dx, factor, lean = (_uniform(*ends, images, generator) for ends in (
-        (-degrees, degrees), (-translate, translate), (-translate, translate), (low, high), (-shear, shear)))
+        (-degrees, degrees), (-translate, translate), (-translate, translate), scale, (-shear, shear)))
     return affine(images, angle, dy * images.shape[2], dx * images.shape[3], factor, lean, padding_mode)
 
 
-def color_jitter(images, brightness=0.0, contrast=0.0, saturation=0.0, gamma=0.0, *, generator=None):
+@checked
+def color_jitter(images: Images, brightness: NonNegativeNumber = 0.0, contrast: NonNegativeNumber = 0.0,
+                 saturation: NonNegativeNumber = 0.0, gamma: NonNegativeNumber = 0.0, *,
+                 generator: Generator | None = None):
     """Change brightness, contrast, saturation, then gamma, each by a factor from max(0, 1 − strength) to 1 + strength.
 
     Strengths are numbers ≥ 0; 0 changes nothing.  Raises TypeError or ValueError.
     """
-    _check("color_jitter", images, generator)
-    for name, adjust, strength in [("brightness", adjust_brightness, brightness),
-                                   ("contrast", adjust_contrast, contrast),
-                                   ("saturation", adjust_saturation, saturation), ("gamma", adjust_gamma, gamma)]:
-        _check_range("color_jitter", name, strength, 0, math.inf)
+    for adjust, strength in [(adjust_brightness, brightness), (adjust_contrast, contrast),
+                             (adjust_saturation, saturation), (adjust_gamma, gamma)]:
         if strength:
             images = adjust(images, _uniform(max(0, 1 - strength), 1 + strength, images, generator))
     return images
 
 
-def gaussian_noise(images, std, *, generator=None):
+@checked
+def gaussian_noise(images: Images, std: NonNegativeNumber, *, generator: Generator | None = None):
     """Add normal noise of standard deviation std ≥ 0, and stay in [0, 1].  Raises TypeError or ValueError."""
-    _check("gaussian_noise", images, generator)
-    _check_range("gaussian_noise", "std", std, 0, math.inf)
     noise = torch.randn(images.shape, generator=generator, dtype=images.dtype)
     return add_noise(images, std * noise.to(images.device))
 
 
-def cutout(images, size, *, generator=None):
+@checked
+def cutout(images: Images, size: Positive, *, generator: Generator | None = None):
     """Cover a square of size × size pixels around a pixel of each image with 0 (DeVries & Taylor 2017).
 
-    Every pixel is as likely to be the centre, so a part of the square may lie outside.  size: an int ≥ 1.
+    Every pixel is as likely to be the centre, so a part of the square may lie outside.  size: an int of at least 1.
     Raises TypeError or ValueError.
     """
-    _check("cutout", images, generator)
-    size = _check_int("cutout", "size", size, 1)
     row, column = (torch.randint(length, (len(images),), generator=generator) for length in images.shape[2:])
     return erase(images, row - size // 2, column - size // 2, size, size)
 
 
-def random_erasing(images, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 1 / 0.3), value=0.0, *, generator=None):
+@checked
+def random_erasing(images: Images, p: Share = 0.5, scale: Interval = (0.02, 0.33), ratio: Interval = (0.3, 1 / 0.3),
+                   value=0.0, *, generator: Generator | None = None):
     """With probability p cover a rectangle that lies in the image (Zhong et al. 2020).
 
-    scale: (smallest, largest) share of the image's area, drawn evenly.  ratio: (smallest, largest) height/width; its
-    logarithm is drawn evenly, so that high and wide are as likely. A rectangle that does not fit is drawn again, ten
+    scale: (smallest, largest) share of the image's area, uniform.  ratio: (smallest, largest) height/width; its
+    logarithm is uniform, so that high and wide are as likely. A rectangle that does not fit is drawn again, ten
     times at most; then the image stays.  value: what covers, a number, or "noise" for other normal noise at each pixel.
     Raises TypeError or ValueError.
     """
-    _check("random_erasing", images, generator)
-    _check_range("random_erasing", "p", p, 0, 1)
-    ends = _check_interval("random_erasing", "scale", scale)
-    logs = map(math.log, _check_interval("random_erasing", "ratio", ratio))
     if isinstance(value, str) and value != "noise":
         raise ValueError(f'random_erasing: value must be a number or "noise", got {value!r}')
     n, (rows, columns) = len(images), images.shape[2:]
-    area = rows * columns * _uniform(*ends, images, generator, 10)
-    ratio = _uniform(*logs, images, generator, 10).exp()
+    area = rows * columns * _uniform(*scale, images, generator, 10)
+    ratio = _uniform(*map(math.log, ratio), images, generator, 10).exp()
     height, width = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()               # (N, 10)
     fits = (height >= 1) & (width >= 1) & (height <= rows) & (width <= columns)
     first = fits.int().argmax(1)                                                               # 0 where none fits
@@ -277,7 +306,8 @@ def random_erasing(images, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 1 / 0.3), valu
     return erase(images, top, left, height * chosen, width * chosen, value)
 
 
-def mixup(images, labels, classes, alpha=0.2, *, generator=None):
+@checked
+def mixup(images: Images, labels, classes: Positive, alpha: Number = 0.2, *, generator: Generator | None = None):
     """Blend each image with another one of the batch, and their labels as much (Zhang et al. 2018).
 
     λ · x + (1 − λ) · x[order]      λ ~ Beta(alpha, alpha) for each image, order a permutation
@@ -286,20 +316,17 @@ def mixup(images, labels, classes, alpha=0.2, *, generator=None):
     → images (N, C, H, W), targets (N, classes) of the images' dtype, which cross_entropy takes in place of labels.
     Raises TypeError or ValueError.
     """
-    _check("mixup", images, generator)
-    classes = _check_int("mixup", "classes", classes, 1)
-    _check_range("mixup", "alpha", alpha, 0, math.inf)
     if not 0 < alpha < math.inf:
         raise ValueError(f"mixup: alpha must be positive and finite, got {alpha}")
     if not isinstance(labels, torch.Tensor) or labels.shape[:1] != images.shape[:1]:
-        raise ValueError(f"mixup: labels must be a tensor of {len(images)} labels, got {_shape(labels)}")
+        raise ValueError(f"mixup: labels must be a tensor of {len(images)} labels, got {describe_shape(labels)}")
     if not labels.is_floating_point():
         if labels.ndim != 1 or labels.min() < 0 or labels.max() >= classes:
-            raise ValueError(f"mixup: labels must be (N,) and from 0 to {classes - 1}, got {_shape(labels)} "
+            raise ValueError(f"mixup: labels must be (N,) and from 0 to {classes - 1}, got {describe_shape(labels)} "
                              f"from {labels.min()} to {labels.max()}")
         labels = F.one_hot(labels.long(), classes).to(images.dtype)
     if labels.shape[1:] != (classes,):
-        raise ValueError(f"mixup: labels that are probabilities must be (N, {classes}), got {_shape(labels)}")
+        raise ValueError(f"mixup: labels that are probabilities must be (N, {classes}), got {describe_shape(labels)}")
     # torch draws from no Beta distribution with a generator of ours; NumPy does, from a seed that this one gives.
     seed = int(torch.randint(2**62, (1,), generator=generator))
     weight = torch.as_tensor(np.random.default_rng(seed).beta(alpha, alpha, len(images)))
@@ -307,38 +334,6 @@ def mixup(images, labels, classes, alpha=0.2, *, generator=None):
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
-
-def _check(function, images, generator=None):
-    if not isinstance(images, torch.Tensor):
-        raise TypeError(f"{function}: images must be a tensor (N, C, H, W), got {type(images).__name__}")
-    if images.ndim != 4 or not images.is_floating_point() or 0 in images.shape:
-        raise ValueError(f"{function}: images must be floats (N, C, H, W), got shape {tuple(images.shape)} "
-                         f"of {images.dtype}")
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"{function}: generator must be None or a torch.Generator, got {type(generator).__name__}")
-
-
-def _check_int(function, argument, value, low, high=math.inf):
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{function}: {argument} must be an int, got {value!r}")
-    _check_range(function, argument, value, low, high)
-    return int(value)
-
-
-def _check_range(function, argument, value, low, high):
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{function}: {argument} must be a number, got {value!r}")
-    if not low <= value <= high:
-        allowed = f"at least {low}" if high == math.inf else f"from {low} to {high}"
-        raise ValueError(f"{function}: {argument} must be {allowed}, got {value}")
-
-
-def _check_interval(function, argument, value):
-    if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(isinstance(end, Real) for end in value) or \
-            not 0 < value[0] <= value[1] < math.inf:
-        raise ValueError(f"{function}: {argument} must be (smallest, largest), both positive, got {value!r}")
-    return value
-
 
 def _each(function, argument, value, images, least=-math.inf, whole=False):
     """A number, or numbers (N,), as a tensor (1 or N, 1, 1, 1) of the images' dtype, or of ints, on their device."""
@@ -368,7 +363,3 @@ def _uniform(low, high, images, generator, *more):
     """(N, *more) numbers from low to high, of the images' dtype and device."""
     draws = torch.rand(len(images), *more, generator=generator, dtype=images.dtype)
     return (low + (high - low) * draws).to(images.device)
-
-
-def _shape(value):
-    return f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__

@@ -4,16 +4,23 @@ import copy
 
 import numpy as np
 import torch
-from torch import nn
 
+from ..checks import Positive, PositiveNumber, Seed, check_type, checked, require
 from ..losses import distillation_loss
-from .loop import _check_dtype, fit
+from ..modes import in_mode
+from ..tensors import Net, check_dtype, move
+from .classification import IGNORED
+from .loop import train
 
 __all__ = ["distill"]
 
+ARRAYS = (np.ndarray, torch.Tensor, list, tuple)
 
-def distill(student, teacher, x, y, epochs, lr=1e-3, batch_size=64, seed=0, *, temperature=4.0, soft_weight=0.9,
-            augment=None, **options):
+
+@checked
+def distill(student: Net, teacher: Net, x, y, epochs: Positive, lr: PositiveNumber = 1e-3, batch_size: Positive = 64,
+            seed: Seed = 0, *, temperature=4.0, soft_weight=0.9, augment=None, optimizer=torch.optim.Adam, device=None,
+            **options):
     """Train student, in place, on what teacher says of x and on the labels y (Hinton et al. 2015).
 
     loss = soft_weight · τ² KL(teacher ‖ student) + (1 − soft_weight) · cross-entropy(student, y)
@@ -21,44 +28,43 @@ def distill(student, teacher, x, y, epochs, lr=1e-3, batch_size=64, seed=0, *, t
     student, teacher: classifiers, (N, …) → (N, C); the teacher answers as in `eval()` and does not change.
     x: (N, …).  y: (N,) classes, −100 where there is no label, or None for no labels at all: then the teacher alone
     teaches. temperature, soft_weight: of `distillation_loss`.  augment: as in `fit`; the teacher then looks at what the
-    student sees, in every step (Beyer et al. 2022), else once at the beginning.  epochs, lr, batch_size, seed and all
-    other options, but loss and validation: as in `fit`.  Returns the history of `fit`.
+    student sees, in every step (Beyer et al. 2022), else once at the beginning.  epochs, lr, batch_size, seed,
+    optimizer, device: as in `fit`; other options: as in `train`.  Returns the history of `train`.
     Raises TypeError or ValueError naming the argument.
     """
-    for argument, net in {"student": student, "teacher": teacher}.items():
-        if not isinstance(net, nn.Module):
-            raise TypeError(f"distill: {argument} must be an nn.Module, got {type(net).__name__}")
     if refused := {"loss", "validation", "patience"} & set(options):
         raise ValueError(f"distill: {', '.join(sorted(refused))} cannot be given; only `fit` takes it")
     if augment is not None and not callable(augment):
         raise TypeError(f"distill: augment must be None or a function, as in `fit`, got {augment!r}")
-    for argument, value in {"x": x, "y": y}.items():
-        if not isinstance(value, (np.ndarray, torch.Tensor, list, tuple)) and not (argument == "y" and y is None):
-            raise TypeError(f"distill: {argument} must be an array or a tensor, got {type(value).__name__}")
+    check_type("distill", ARRAYS, "an array or a tensor", x=x)
+    check_type("distill", (*ARRAYS, type(None)), "an array or a tensor", y=y)
     x = torch.as_tensor(x)
-    y = torch.full((len(x),), -100) if y is None else torch.as_tensor(y)
-    if y.is_floating_point() or y.dtype == torch.bool or y.shape != (len(x),) or len(x) == 0:
-        raise ValueError(f"distill: y must be None or classes (N,) for x (N, …) with N ≥ 1, "
-                         f"got {y.dtype} {tuple(y.shape)} for {tuple(x.shape)}")
-
+    y = torch.full((len(x),), IGNORED) if y is None else torch.as_tensor(y)
+    require("distill", not y.is_floating_point() and y.dtype != torch.bool and y.shape == (len(x),) and len(x) > 0,
+            f"y must be None or classes (N,) for x (N, …) with N ≥ 1, got {y.dtype} {tuple(y.shape)} for "
+            f"{tuple(x.shape)}")
     teacher = copy.deepcopy(teacher).eval()
-    device = next((p.device for p in teacher.parameters()), x.device)
-    _check_dtype("distill", "teacher", teacher, x)
+    for role, net in (("teacher", teacher), ("student", student)):
+        check_dtype("distill", role, net, x)
 
-    def ask(images, labels):
-        """What `fit` hands to the loss: the teacher's logits and the label in one row, (N, C + 1)."""
-        with torch.no_grad():
-            logits = torch.cat([teacher(part.to(device)).cpu() for part in images.split(500)])
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))                 # class numbers are exact
-        return torch.cat([logits, labels[:, None].to(logits)], 1)
+    @torch.no_grad()
+    def ask(images):
+        """What the teacher thinks: logits (N, C)."""
+        where = next((p.device for p in teacher.parameters()), images.device)
+        return torch.cat([teacher(part.to(where)).cpu() for part in images.split(500)])
 
-    def augment_and_ask(images, labels, generator):
-        images, labels = augment(images, labels, generator)
-        return images, ask(images, labels)
+    def step(batch):
+        images, labels, *logits = batch
+        if augment is not None:
+            images, labels = augment(images, labels, chance)
+            logits = [ask(images)]
+        outputs = student(images.to(device))
+        return distillation_loss(outputs, *(part.to(device) for part in logits), temperature, labels.to(device).long(),
+                                 soft_weight)
 
-    def loss(outputs, row):
-        return distillation_loss(outputs, row[:, :-1], temperature, row[:, -1].long(), soft_weight)
-
-    if augment is not None:
-        return fit(student, x, y, epochs, lr, batch_size, seed, loss=loss, augment=augment_and_ask, **options)
-    return fit(student, x, ask(x, y), epochs, lr, batch_size, seed, loss=loss, **options)
+    device, chance = move("distill", student, device), torch.Generator().manual_seed(int(seed) + 1)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        optimizer = optimizer(student.parameters(), lr=float(lr))
+    data = (x, y.long()) if augment is not None else (x, y.long(), ask(x))
+    with in_mode(student, training=True):
+        return train(step, data, optimizer, epochs=epochs, batch_size=batch_size, seed=seed, **options)

@@ -2,11 +2,13 @@
 
 import copy
 import math
-from numbers import Real
+from typing import Literal
 
 import pandas as pd
 import torch
 from torch import nn
+
+from ..checks import Number, check_choice, check_type, checked
 
 __all__ = ["activation_statistics", "fans", "initialize"]
 
@@ -21,38 +23,32 @@ def fans(weight):
     As in torch, the fan_out of a grouped convolution counts the outputs of all groups.
     Raises TypeError or ValueError for another weight.
     """
-    if not isinstance(weight, torch.Tensor):
-        raise TypeError(f"fans: weight must be a tensor, got {type(weight).__name__}")
+    check_type("fans", torch.Tensor, "a tensor", weight=weight)
     if weight.ndim < 2 or 0 in weight.shape:
         raise ValueError(f"fans: weight must be (out, in, *kernel), none of them 0, got shape {tuple(weight.shape)}")
     kernel = math.prod(weight.shape[2:])
     return weight.shape[1] * kernel, weight.shape[0] * kernel
 
 
+@checked
 @torch.no_grad()
-def initialize(net, method="he_normal", mode="fan_in", negative_slope=0.0, generator=None):
+def initialize(net, method="he_normal", mode: Literal["fan_in", "fan_out"] = "fan_in", negative_slope: Number = 0.0,
+               generator=None):
     """Draw the weights of all convolutions and linear layers anew, in place; their biases become 0.
 
     Var w = 2 / (fan_in + fan_out)         "glorot_…", for activations that are linear around 0 (Glorot & Bengio 2010)
     Var w = 2 / ((1 + s²) · fan)           "he_…", for ReLU, which loses half (He et al. 2015)
 
-    method: these with "normal", or "uniform", even numbers from ±√(3 · Var w).  mode: "fan_in" keeps the size of He's
-    activations, "fan_out" that of the gradients.  negative_slope: s, for leaky ReLU.  generator: torch's, or None.
+    method: these with "normal", or with "uniform", which is ±√(3 · Var w) at most.  mode: "fan_in" keeps the size of
+    He's activations, "fan_out" that of the gradients.  negative_slope: s, for leaky ReLU.  generator: torch's, or None.
     Everything else stays as it is: norms, transposed convolutions (see `icnr_` of `cnnlib.blocks`), parameters of
     attention, and layers with a true attribute `starts_at_zero`, as that for the offsets of `DeformConv2d`.  → net.
     Raises TypeError or ValueError naming the argument, also where there is no such layer, or one whose weight is
     computed anew from others, as by weight_norm.
     """
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"initialize: net must be a torch.nn.Module, got {type(net).__name__}")
-    if method not in METHODS:
-        raise ValueError(f"initialize: method must be one of {', '.join(METHODS)}; got {method!r}")
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f'initialize: mode must be "fan_in" or "fan_out", got {mode!r}')
-    if isinstance(negative_slope, bool) or not isinstance(negative_slope, Real):
-        raise TypeError(f"initialize: negative_slope must be a number, got {negative_slope!r}")
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"initialize: generator must be None or a torch.Generator, got {type(generator).__name__}")
+    check_type("initialize", nn.Module, "a torch.nn.Module", net=net)
+    check_choice("initialize", "method", method, METHODS)
+    check_type("initialize", (torch.Generator, type(None)), "None or a torch.Generator", generator=generator)
     layers = {name: layer for name, layer in net.named_modules()
               if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))
               and not getattr(layer, "starts_at_zero", False)}
@@ -86,10 +82,9 @@ def activation_statistics(net, x):
     output), mean, variance (over all of it, divided by its number) and zeros (the share of exact 0, as behind ReLU).
     Layers are the modules without modules in them that give one tensor; one used twice has two rows. The mode, train or
     eval, is that of net; a copy of net runs, so that nothing of net changes, running statistics neither.
-    Raises TypeError for what is no network.
+    Raises TypeError unless net is a network.
     """
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"activation_statistics: net must be a torch.nn.Module, got {type(net).__name__}")
+    check_type("activation_statistics", nn.Module, "a torch.nn.Module", net=net)
     net, rows = copy.deepcopy(net), []
 
     def note(name):

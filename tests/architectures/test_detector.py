@@ -1,4 +1,4 @@
-"""The detector beside torchvision's FCOS: boxes, network, targets, loss; average precision beside brute force."""
+"""The detector beside torchvision's FCOS: network, targets, loss; and from its outputs back to boxes."""
 
 import math
 
@@ -13,54 +13,42 @@ from cnnlib import data, training
 from cnnlib.architectures import (
     FCOS,
     PyramidBackbone,
-    box_iou,
     detect,
-    detection_average_precision,
-    detection_loss,
     encode_boxes,
     fcos_resnet50_fpn,
-    generalized_iou,
     grid_points,
     load_torchvision_weights,
-    nms,
     small_detector,
     small_pyramid,
 )
 from cnnlib.blocks import ConvNormAct
+from cnnlib.boxes import nms
+from cnnlib.losses import detection_loss
+from cnnlib.metrics import detection_average_precision
 from cnnlib.testing import assert_close
 from cnnlib.torchvision_compat import import_torchvision
 from tests.architectures.same import assert_same_in_numpy, count_parameters, unsettle
+from tests.random_boxes import random_boxes
 
 torchvision = import_torchvision()
 
 
-def tiny(reach=2, in_channels=1):
+def tiny(regression_range=2, in_channels=1):
     backbone = PyramidBackbone(ConvNormAct(in_channels, 4, stride=2),
                                [ConvNormAct(4, 5, stride=2), ConvNormAct(5, 6, stride=2)], (5, 6), 8, in_channels)
-    return FCOS(backbone, 3, (4, 8), reach=reach, convs=1, groups=2)
+    return FCOS(backbone, 3, (4, 8), regression_range=regression_range, convs=1, groups=2)
 
 
-one, good = torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([[0, 0, 4, 6], [2, 3, 9, 9]])
+one = torch.tensor([[0.0, 0, 1, 1]])
 
 BAD = [
-    (box_iou, ([[0, 0, 1, 1]], one), {}, r"box_iou: boxes must be a tensor \(n, 4\), got list"),
-    (box_iou, (one, torch.zeros(4)), {}, r"box_iou: others must be \(n, 4\), got shape \(4,\)"),
-    (box_iou, (one, torch.tensor([[0, 5, 3, 4]])), {}, r"x1 ≤ x2 and y1 ≤ y2, got \[0, 5, 3, 4\]"),
-    (generalized_iou, (one, torch.zeros(2, 4)), {}, r"one shape \(\*, 4\), got \(1, 4\) and \(2, 4\)"),
-    (generalized_iou, ([0, 0, 1, 1], one), {}, r"generalized_iou: boxes must be a tensor \(\*, 4\), got list"),
-    (generalized_iou, (one, None), {}, r"generalized_iou: others must be a tensor \(\*, 4\), got NoneType"),
-    (generalized_iou, (torch.tensor([5, 5, 1, 1]), torch.tensor([0, 0, 4, 4])), {},
-     r"generalized_iou: boxes must be .* x1 ≤ x2 and y1 ≤ y2, got \[5, 5, 1, 1\]"),
-    (generalized_iou, (one, torch.tensor([[0, 5, 3, 4]])), {}, r"others must be .* y1 ≤ y2, got \[0, 5, 3, 4\]"),
-    (nms, (good, torch.ones(2), "0.5"), {}, "nms: iou_threshold must be a number from 0 to 1, got '0.5'"),
-    (nms, (good, torch.ones(3)), {}, r"nms: scores must be a tensor \(2,\), one for each box, got \(3,\)"),
-    (nms, (good, [1, 2]), {}, "nms: scores must be a tensor .* got list"),
-    (nms, (good, torch.ones(2), 1.5), {}, "nms: iou_threshold must be from 0 to 1, got 1.5"),
     (FCOS, (nn.Identity(), 3, (4,)), {}, "FCOS: backbone must be a PyramidBackbone, got Identity"),
     (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 3}, "FCOS: channels must divide by groups"),
     (FCOS, (tiny().backbone, 3, (4,)), {"groups": 2}, r"strides must be one number for each of 2 maps, got \(4,\)"),
-    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "reach": 0}, "FCOS: reach must be a number above 0, got 0"),
-    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "reach": "8"}, "FCOS: reach must be a number above 0, got '8'"),
+    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "regression_range": 0},
+     "FCOS: regression_range must be a number above 0, got 0"),
+    (FCOS, (tiny().backbone, 3, (4, 8)), {"groups": 2, "regression_range": "8"},
+     "FCOS: regression_range must be a number above 0, got '8'"),
     (FCOS, (tiny().backbone, 3, 8), {"groups": 2}, "FCOS: strides must be a tuple or list of ints, got 8"),
     (fcos_resnet50_fpn, (0,), {}, "FCOS: num_classes must be at least 1, got 0"),
     (small_detector, (-1,), {}, "FCOS: num_classes must be at least 1, got -1"),
@@ -73,62 +61,13 @@ BAD = [
     (encode_boxes, (tiny(), (48, 64), [one], []), {}, "for as many images, got 1 and 0"),
     (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([1, 2])]), {}, r"labels must be \(1,\), one for each box"),
     (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([3])]), {}, "labels must be from 0 to 2, got 3"),
-    (detection_loss, (tiny()(torch.zeros(1, 1, 16, 16)), torch.zeros(1, 7, 5)), {}, r"targets must be \(1, 20, 5\)"),
     (encode_boxes, (tiny(), (48, 64), [one], [torch.tensor([1])], None), {}, "radius must be a number above 0"),
-    (detection_loss, (torch.zeros(1, 20, 3), torch.zeros(1, 20, 5)), {}, r"outputs must be \(logits, .* got Tensor"),
-    (detection_loss, (tiny()(torch.zeros(1, 1, 16, 16)), None), {}, r"targets must be a tensor \(N, A, 5\), got None"),
     (detect, (tiny(), torch.zeros(1, 2, 16, 16)), {}, r"detect: input must be \(N, 1, H, W\)"),
     (detect, (tiny(), torch.zeros(1, 1, 16, 16), 2), {}, "detect: score_threshold must be from 0 to 1, got 2"),
-    (detect, (tiny(), torch.zeros(1, 1, 16, 16), None), {}, "score_threshold must be a number from 0 to 1, got None"),
-    (detect, (tiny(), torch.zeros(1, 1, 16, 16), 0.5, "0.5"), {}, "iou_threshold must be a number .* got '0.5'"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16), None), {}, "score_threshold must be a number, got None"),
+    (detect, (tiny(), torch.zeros(1, 1, 16, 16), 0.5, "0.5"), {}, "iou_threshold must be a number, got '0.5'"),
     (detect, (tiny(), torch.zeros(1, 1, 16, 16)), {"max_detections": 0}, "max_detections must be at least 1, got 0"),
-    (detection_average_precision, ([], [one], [torch.tensor([1])]), {}, "for as many images, got 0, 1 and 1"),
-    (detection_average_precision, ([], [], [], -1), {}, "iou_threshold must be from 0 to 1, got -1"),
 ]
-
-
-def boxes_of(rng, n, size=(48, 64), least=2.0):
-    low = rng.uniform(0, 0.7, (n, 2)) * size[::-1]
-    return torch.tensor(np.concatenate([low, low + least + rng.uniform(0, 0.4, (n, 2)) * size[::-1]], 1)).float()
-
-
-# ---- boxes -----------------------------------------------------------------------------------------------------------
-
-def test_iou_and_generalized_iou_are_torchvisions():
-    rng = np.random.default_rng(0)
-    a, b = boxes_of(rng, 30), boxes_of(rng, 20)
-    assert_close(box_iou(a, b), torchvision.ops.box_iou(a, b))
-    assert (box_iou(a, b) == 0).any() and (box_iou(a, b) > 0.3).any()
-    c = boxes_of(rng, 30)
-    assert_close(1 - generalized_iou(a, c), torchvision.ops.generalized_box_iou_loss(a, c))
-    assert box_iou(one, one[:, [0, 1, 0, 1]]).item() == 0                # no area, and no nan
-    assert box_iou(one[:0], a).shape == (0, 30)
-
-
-def test_iou_counts_pixels_of_masks():
-    rng = np.random.default_rng(1)
-    boxes = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in rng.integers(1, 9, (12, 4))])
-    masks = np.zeros((12, 20, 20), bool)
-    for mask, (x1, y1, x2, y2) in zip(masks, boxes.tolist(), strict=True):
-        mask[y1:y2, x1:x2] = True
-    want = [[(a & b).sum() / (a | b).sum() for b in masks] for a in masks]
-    assert_close(box_iou(boxes, boxes), np.float32(want))
-
-
-def test_nms_is_brute_force():
-    rng = np.random.default_rng(2)
-    for threshold in (0.1, 0.3, 0.6):
-        boxes = boxes_of(rng, 60)
-        scores = torch.tensor(rng.integers(0, 20, 60) / 20).float()      # many equal ones
-        left, want = sorted(range(60), key=lambda i: -scores[i].item()), []
-        while left:
-            best = left.pop(0)
-            want.append(best)
-            left = [i for i in left if torchvision.ops.box_iou(boxes[best:best + 1], boxes[i:i + 1]) <= threshold]
-        assert nms(boxes, scores, threshold).tolist() == want
-        assert 5 < len(want) < 60
-    assert nms(boxes[:0], scores[:0]).shape == (0,)
-    assert nms(boxes[[3, 3]], scores[[3, 3]], 1.0).tolist() == [0, 1]    # "above" the threshold
 
 
 # ---- network, targets and loss, beside torchvision's -----------------------------------------------------------------
@@ -170,8 +109,8 @@ def theirs_of(net, size, radius=1.5):
 def test_targets_and_loss_are_torchvisions(size):
     rng = np.random.default_rng(3)
     torch.manual_seed(0)
-    net = tiny(reach=8)                                                  # torchvision's, as in the paper
-    boxes = [boxes_of(rng, 5, size), boxes_of(rng, 0, size), boxes_of(rng, 1, size), boxes_of(rng, 9, size)]
+    net = tiny(regression_range=8)                                       # torchvision's, as in the paper
+    boxes = [random_boxes(rng, n, size) for n in (5, 0, 1, 9)]
     labels = [torch.tensor(rng.integers(0, 3, len(b))) for b in boxes]
     targets = encode_boxes(net, size, boxes, labels)
     points = len(grid_points(size, net.strides)[0])
@@ -198,10 +137,10 @@ def test_targets_and_loss_are_torchvisions(size):
 
 
 def test_maps_share_the_sizes():
-    """Point by point in plain words, for another reach than the paper's."""
+    """Point by point in plain words, for another regression range than the paper's."""
     rng = np.random.default_rng(5)
-    net, size = FCOS(small_pyramid(levels=3), 10, (4, 8, 16), reach=2, convs=1, groups=8), (70, 96)
-    boxes, labels = boxes_of(rng, 12, size), torch.arange(12) % 10
+    net, size = FCOS(small_pyramid(levels=3), 10, (4, 8, 16), regression_range=2, convs=1, groups=8), (70, 96)
+    boxes, labels = random_boxes(rng, 12, size), torch.arange(12) % 10
     target = encode_boxes(net, size, [boxes], [labels], radius=1.2)[0]
     seen = {4: 0, 8: 0, 16: 0}
     for (x, y), stride, got in zip(*(t.tolist() for t in grid_points(size, net.strides)), target.tolist(), strict=True):
@@ -343,7 +282,7 @@ class OtherDevice(TorchFunctionMode):
 def test_detection_works_on_another_device():
     """Whatever is made on the way is made where the boxes or the outputs are."""
     rng = np.random.default_rng(6)
-    size, boxes = (48, 64), [boxes_of(rng, 3), boxes_of(rng, 0), boxes_of(rng, 2)]
+    size, boxes = (48, 64), [random_boxes(rng, 3), random_boxes(rng, 0), random_boxes(rng, 2)]
     labels = [torch.tensor(rng.integers(0, 3, len(b))) for b in boxes]
     net = perfect(tiny(), size, boxes, labels)
     want, targets = detect(net, torch.zeros(3, 1, *size)), encode_boxes(net, size, boxes, labels)
@@ -366,62 +305,6 @@ def test_detection_works_on_another_device():
     assert precision == detection_average_precision(want, boxes, labels) > 0.5
     points, stride = grid_points(size, net.strides, "meta")
     assert points.device.type == stride.device.type == "meta"
-
-
-# ---- average precision -----------------------------------------------------------------------------------------------
-
-def brute_force_ap(found, boxes, labels, threshold):
-    """The curve point by point: cut the list at every score, match afresh, and add up precision times new recall."""
-    result = []
-    for c in sorted({int(y) for given in labels for y in given}):
-        every = sorted(((float(s), i, k) for i, (_, scores, classes) in enumerate(found)
-                        for k, s in enumerate(scores) if classes[k] == c), reverse=True)
-        total = sum(int((np.asarray(y) == c).sum()) for y in labels)
-        area = recall_before = 0
-        for cut in range(1, len(every) + 1):
-            taken, right = set(), 0
-            for _, i, k in every[:cut]:
-                best, best_iou = None, 0
-                for j, box in enumerate(boxes[i]):
-                    if labels[i][j] != c or (i, j) in taken:
-                        continue
-                    overlap = torchvision.ops.box_iou(found[i][0][k:k + 1].float(), torch.as_tensor(box)[None].float())
-                    if overlap.item() > best_iou:
-                        best, best_iou = (i, j), overlap.item()
-                if best is not None and best_iou >= threshold:
-                    taken.add(best)
-                    right += 1
-            area += right / cut * (right / total - recall_before)
-            recall_before = right / total
-        result.append(area)
-    return float(np.mean(result))
-
-
-@pytest.mark.parametrize("threshold", [0.5, 0.75])
-def test_average_precision_is_brute_force(threshold):
-    rng = np.random.default_rng(4)
-    boxes = [boxes_of(rng, n, least=8) for n in (3, 0, 4, 2, 5)]
-    labels = [torch.tensor(rng.integers(0, 2, len(b))) for b in boxes]
-    found = []
-    for box, label in zip(boxes, labels, strict=True):
-        box, label = torch.cat([box, box, boxes_of(rng, 2)]), torch.cat([label, label, torch.tensor([0, 1])])
-        kept = torch.tensor(rng.permutation(len(box))[:len(box) - 2].copy())
-        moved = box[kept] + torch.tensor(rng.uniform(-2, 2, (len(kept), 4))).float()
-        found.append((moved, torch.tensor(rng.permutation(1000)[:len(kept)] / 1000), label[kept]))
-    got = detection_average_precision(found, boxes, labels, threshold)
-    assert got == pytest.approx(brute_force_ap(found, boxes, labels, threshold)) and 0.1 < got < 0.95
-
-
-def test_what_is_missed_and_what_is_found_twice_count():
-    box = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
-    scores, label = torch.tensor([0.9, 0.8]), torch.tensor([0, 0])
-    assert detection_average_precision([(box, scores, label)], [box], [label]) == 1
-    assert detection_average_precision([(box[:1], scores[:1], label[:1])], [box], [label]) == 0.5       # one missed
-    assert detection_average_precision([(box[[0, 0]], scores, label)], [box], [label]) == 0.5           # found twice
-    assert detection_average_precision([(box, scores, 1 - label)], [box], [label]) == 0                 # wrong class
-    assert detection_average_precision([(box[:0], scores[:0], label[:0])], [box], [label]) == 0
-    assert detection_average_precision([(box, scores, label)], [box], [torch.tensor([0, 1])]) == 0.5    # mean
-    assert math.isnan(detection_average_precision([(box, scores, label)], [box[:0]], [label[:0]]))
 
 
 def test_small_detector_learns():

@@ -14,7 +14,7 @@ from cnnlib.architectures import (
     small_mobilenet_v1,
     small_mobilenet_v2,
 )
-from cnnlib.blocks.arguments import check_factors, check_rows
+from cnnlib.checks import check_factors, check_rows
 from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters, models
 
 BAD = [

@@ -79,7 +79,7 @@ def test_tokens_are_the_class_token_then_the_patches_and_know_their_places():
 def test_the_maps_are_those_of_the_blocks_on_their_way():
     torch.manual_seed(0)
     net, x = unsettle(VisionTransformer(5, 2, (6, 20), (3, 4), **SMALL)).double(), torch.randn(3, 2, 6, 20).double()
-    maps = net.weights(x)
+    maps = net.attention_weights(x)
     assert maps.shape == (3, 3, 4, 11, 11)                               # N, depth, heads, T, T
     assert_close(maps.sum(-1), torch.ones(3, 3, 4, 11).double())
     tokens = net.tokens(x)

@@ -105,14 +105,14 @@ def test_shapes_and_the_twin_in_numpy(name):
     torch.manual_seed(0)
     block, x = make_block(), torch.randn(2, 16, 6, 10)
     assert block(x).shape == x.shape
-    assert block.weights(x).shape == weights
+    assert block.attention_weights(x).shape == weights
     assert_same_in_numpy(block, (2, 16, 6, 10))
 
 
 def test_axial_shapes_and_the_twin_in_numpy():
     block, x = AxialAttention(16, 2), torch.randn(3, 16, 5, 7)
     assert block(x).shape == x.shape
-    rows, columns = block.weights(x)
+    rows, columns = block.attention_weights(x)
     assert (rows.shape, columns.shape) == ((3, 5, 2, 7, 7), (3, 7, 2, 5, 5))
     assert_same_in_numpy(block, (3, 16, 5, 7))
     assert_same_in_numpy(TokenAttention(12, 3), (2, 5, 12))
@@ -127,7 +127,7 @@ def test_token_attention_equals_torch(heads):
     x = noise(2, 7, 12)
     out, weights = torch_attention(block)(x, x, x, average_attn_weights=False)
     assert_close(block(x), out)
-    assert_close(block.weights(x), weights)
+    assert_close(block.attention_weights(x), weights)
     many = noise(3, 2, 7, 12)                                            # axes in front are a batch, however many
     assert_close(block(many), torch.stack([block(part) for part in many]))
 
@@ -139,7 +139,7 @@ def test_attention_over_pixels_equals_torch_with_a_pixel_as_a_token():
     for i in range(3):
         for j in range(5):
             assert_close(block(x)[:, :, i, j], out[:, 5 * i + j])
-    assert_close(block.weights(x), weights)
+    assert_close(block.attention_weights(x), weights)
 
 
 def test_sagan_is_its_formula_pixel_by_pixel():
@@ -150,7 +150,7 @@ def test_sagan_is_its_formula_pixel_by_pixel():
     for j, pixel in enumerate(pixels):
         scores = torch.stack([(f @ other) @ (g @ pixel) for other in pixels])                 # s_ij, i = 0 …
         beta = scores.exp() / scores.exp().sum()
-        assert_close(block.weights(x)[0, j], beta)
+        assert_close(block.attention_weights(x)[0, j], beta)
         o = sum(b * (h @ other) for b, other in zip(beta, pixels, strict=True))
         assert_close(block(x)[0, :, j // 3, j % 3], pixel + block.gamma * (v @ o))
 
@@ -185,7 +185,7 @@ def test_spatial_attention_is_its_formula():
 @pytest.mark.parametrize("name", ["SE", "spatial"])
 def test_gates_are_their_weights_times_the_input(name):
     block, x = make(name), noise(2, 16, 6, 7)
-    weights = block.weights(x)
+    weights = block.attention_weights(x)
     assert 0 < weights.min() < weights.max() < 1
     assert_close(block(x), x * weights)
 
@@ -198,7 +198,7 @@ def test_window_attention_equals_torch_in_each_window():
             tokens = x[:, :, i:i + 3, j:j + 2].flatten(2).transpose(1, 2)
             out, weights = theirs(tokens, tokens, tokens, average_attn_weights=False)
             want[:, :, i:i + 3, j:j + 2] = out.transpose(1, 2).reshape(2, 8, 3, 2)
-            assert_close(block.weights(x)[:, i // 3, j // 2], weights)
+            assert_close(block.attention_weights(x)[:, i // 3, j // 2], weights)
     assert_close(block(x), want)
 
 
@@ -207,7 +207,7 @@ def test_a_window_as_large_as_the_image_is_full_attention():
     window = WindowAttention(16, 4, (6, 10)).double()
     window.load_state_dict(full.state_dict())
     assert_close(window(x), full(x))
-    assert_close(window.weights(x)[:, 0, 0], full.weights(x))
+    assert_close(window.attention_weights(x)[:, 0, 0], full.attention_weights(x))
 
 
 def test_axial_attention_equals_torch_row_by_row_then_column_by_column():
@@ -215,7 +215,7 @@ def test_axial_attention_equals_torch_row_by_row_then_column_by_column():
     middle, want = torch.empty_like(x), torch.empty_like(x)
     for theirs, source, target, axis in [(torch_attention(block.rows), x, middle, 2),
                                          (torch_attention(block.columns), middle, want, 3)]:
-        maps = block.weights(x)[axis - 2]
+        maps = block.attention_weights(x)[axis - 2]
         for i in range(x.shape[axis]):
             line = source.select(axis, i).transpose(1, 2)                # (N, length, C)
             out, weights = theirs(line, line, line, average_attn_weights=False)
@@ -234,7 +234,7 @@ def test_linear_attention_is_its_quadratic_form():
         a, b = (torch.where(part > 0, part + 1, part.exp()) for part in (a, b))               # elu + 1
         scores = torch.einsum("nid,njd->nij", a, b)                      # every pair of pixels, (N, T, T)
         scores = scores / scores.sum(2, keepdim=True)
-        assert_close(block.weights(x)[:, head], scores)
+        assert_close(block.attention_weights(x)[:, head], scores)
         heads.append(torch.einsum("nij,njd->nid", scores, c))
     want = torch.cat(heads, 2) @ block.out.weight.T + block.out.bias
     assert_close(block(x), want.transpose(1, 2).reshape(2, 16, 3, 5))
@@ -245,7 +245,7 @@ def test_linear_attention_stays_finite_where_its_features_round_to_0():
     with torch.no_grad():
         block.qkv.bias[:8] = -1000
     x = torch.randn(1, 4, 3, 5)
-    assert torch.isfinite(block(x)).all() and torch.isfinite(block.weights(x)).all()
+    assert torch.isfinite(block(x)).all() and torch.isfinite(block.attention_weights(x)).all()
 
 
 # ---- the maps that a figure draws ------------------------------------------------------------------------------------
@@ -253,12 +253,12 @@ def test_linear_attention_stays_finite_where_its_features_round_to_0():
 def test_the_weights_of_a_query_sum_to_one_and_make_the_output():
     x = noise(2, 16, 6, 10)
     for name in [*PIXELS, "window"]:
-        weights = make(name).weights(x)
+        weights = make(name).attention_weights(x)
         assert weights.min() >= 0
         assert_close(weights.sum(-1), torch.ones_like(weights.sum(-1)))
     block, tokens = TokenAttention(12, 3).double(), noise(2, 7, 12)
     _, _, v = block.project(tokens)
-    assert_close(block(tokens), block.out((block.weights(tokens) @ v).transpose(1, 2).flatten(2)))
+    assert_close(block(tokens), block.out((block.attention_weights(tokens) @ v).transpose(1, 2).flatten(2)))
 
 
 def test_a_map_shows_the_pixels_that_are_alike():
@@ -270,7 +270,7 @@ def test_a_map_shows_the_pixels_that_are_alike():
     red = torch.zeros(4, 7)
     red[1:3, 2:6] = 1
     x = torch.stack([red, 1 - red])[None]
-    maps = block.weights(x)[0, 0]
+    maps = block.attention_weights(x)[0, 0]
     assert_close(maps[1 * 7 + 4].reshape(4, 7), red / red.sum())
     assert_close(maps[3 * 7 + 0].reshape(4, 7), (1 - red) / (1 - red).sum())
 
@@ -318,7 +318,7 @@ def test_spatial_attention_sees_its_neighbourhood():
     want[2:9, 6:13] = True
     block = SpatialAttention(7).double()
     x = noise(1, 4, 12, 15).requires_grad_()
-    block.weights(x)[0, 0, 5, 9].backward()
+    block.attention_weights(x)[0, 0, 5, 9].backward()
     assert torch.equal(x.grad[0].abs().sum(0) > 0, want)
 
 

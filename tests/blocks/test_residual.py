@@ -22,7 +22,7 @@ from tests.architectures.same import assert_same_in_numpy, count_parameters, mod
 BAD = [
     (BasicBlock, (0, 8), {}, "BasicBlock: in_channels must be at least 1, got 0"),
     (BasicBlock, (8, 8, 2.0), {}, "BasicBlock: stride must be an int, got 2.0"),
-    (BasicBlock, (8, 8), {"reduction": 0}, "BasicBlock: reduction must be at least 1, got 0"),
+    (BasicBlock, (8, 8), {"reduction_ratio": 0}, "BasicBlock: reduction_ratio must be at least 1, got 0"),
     (BasicBlock, (8, 8), {"shortcut": "identity"}, 'BasicBlock: shortcut must be "projection", "pad" or None, got'),
     (BasicBlock, (8, 4), {"shortcut": "pad"}, "PadShortcut: out_channels must be at least in_channels = 8, got 4"),
     (BasicBlock, (8, 8), {"norm": "batch"}, "BasicBlock: norm must be None or a .* that makes a layer, got 'batch'"),
@@ -105,6 +105,16 @@ def test_pre_activation_is_its_formula(block, sizes):
     assert_close(net(x), shortcut + branch)
 
 
+@pytest.mark.parametrize("sizes", [(8, 8, 1), (8, 12, 2)])
+@pytest.mark.parametrize("block", [PreActBlock, PreActBottleneck])
+def test_a_block_behind_a_stem_does_not_activate_again(block, sizes):
+    net, first = block(*sizes).eval(), block(*sizes, activate=False).eval()
+    first.load_state_dict({name: p for name, p in net.state_dict().items() if not name.startswith("activate")})
+    x = torch.randn(SHAPE)
+    shortcut = x if sizes == (8, 8, 1) else net.shortcut(x)
+    assert_close(first(x), shortcut + net.branch(x))
+
+
 @pytest.mark.parametrize(("in_channels", "out_channels", "stride"), [(3, 3, 1), (3, 5, 1), (3, 3, 2), (3, 8, 3)])
 def test_the_padded_shortcut_is_its_loop(in_channels, out_channels, stride):
     x = torch.randn(2, in_channels, 9, 7)
@@ -145,7 +155,7 @@ def test_what_is_added_is_the_shortcut(block, sizes):
 @pytest.mark.parametrize("block", FOUR)
 def test_squeeze_and_excitation_ends_the_branch(block, sizes):
     torch.manual_seed(0)
-    net = unsettle(block(*sizes, reduction=3)).eval()
+    net = unsettle(block(*sizes, reduction_ratio=3)).eval()
     squeeze = net.branch[-1]
     assert isinstance(squeeze, SqueezeExcitation) and squeeze.excite[0].out_channels == sizes[1] // 3
     bare = block(*sizes).eval()
@@ -155,16 +165,16 @@ def test_squeeze_and_excitation_ends_the_branch(block, sizes):
     into = net.activate(x) if hasattr(net, "activate") else x
     total = squeeze(bare.branch(into)) + net.shortcut(x if sizes == (8, 8, 1) else into)
     assert_close(net(x), total if hasattr(net, "activate") else F.relu(total))
-    tiny = block(4, 4, reduction=16).branch[-1]
+    tiny = block(4, 4, reduction_ratio=16).branch[-1]
     assert tiny.excite[0].out_channels == 1
 
 
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d, group_norm, None])
-@pytest.mark.parametrize("reduction", [None, 4])
+@pytest.mark.parametrize("reduction_ratio", [None, 4])
 @pytest.mark.parametrize("block", FOUR)
-def test_a_zero_branch_starts_as_the_shortcut_and_can_learn(block, norm, reduction):
+def test_a_zero_branch_starts_as_the_shortcut_and_can_learn(block, norm, reduction_ratio):
     torch.manual_seed(0)
-    net = block(8, 8, norm=norm, reduction=reduction)
+    net = block(8, 8, norm=norm, reduction_ratio=reduction_ratio)
     x = torch.randn(SHAPE)
     preact = hasattr(net, "activate")
     assert not torch.equal(net(x), x if preact else F.relu(x))
@@ -192,7 +202,7 @@ def test_parameters_of_a_bottleneck_are_few():
     assert weights == [2 * 64 * 256 + 9 * 64**2, 2 * 9 * 256**2]
 
 
-@pytest.mark.parametrize("options", [{}, {"shortcut": "pad", "reduction": 4}, {"norm": None}, {"shortcut": None}],
+@pytest.mark.parametrize("options", [{}, {"shortcut": "pad", "reduction_ratio": 4}, {"norm": None}, {"shortcut": None}],
                          ids=str)
 @pytest.mark.parametrize("sizes", [(8, 8, 1), (8, 12, 2)])
 @pytest.mark.parametrize("block", FOUR)

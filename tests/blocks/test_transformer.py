@@ -83,7 +83,7 @@ def test_transformer_block_equals_torch(activation, name, eps):
     x = 0.05 * noise(2, 7, 12)                                           # small, so that eps is seen
     assert_close(ours(x), theirs(x))
     normed = ours.norm1(x)
-    assert_close(ours.weights(x), theirs.self_attn(normed, normed, normed, average_attn_weights=False)[1])
+    assert_close(ours.attention_weights(x), theirs.self_attn(normed, normed, normed, average_attn_weights=False)[1])
 
 
 def test_transformer_block_equals_torchvision():

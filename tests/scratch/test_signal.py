@@ -121,3 +121,14 @@ def test_float32_stays_float32_and_inputs_stay_as_they_are(function):
     x, w = np.ones((5, 7), np.float32), np.ones((2, 3), np.float32)
     assert function(x, w).dtype == np.float32
     assert (x == 1).all() and (w == 1).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(-8, 8), st.integers(-8, 8))
+def test_shift_moves_each_pixel(height, width, dy, dx):
+    image = np.arange(1.0, 2 * height * width + 1).reshape(2, height, width)
+    circular, zero = signal.shift(image, dy, dx, "circular"), signal.shift(image, dy, dx)
+    for i, j in np.ndindex(height, width):
+        inside = 0 <= i - dy < height and 0 <= j - dx < width
+        np.testing.assert_array_equal(zero[:, i, j], image[:, i - dy, j - dx] if inside else 0)
+        np.testing.assert_array_equal(circular[:, i, j], image[:, (i - dy) % height, (j - dx) % width])

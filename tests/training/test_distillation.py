@@ -32,7 +32,7 @@ BAD = [
     (distill, (two, two, x6, y6, 1), {"temperature": 0}, "temperature must be above 0, got 0"),
     (distill, (two, two, x6, y6, 1), {"soft_weight": 2}, "soft_weight must be from 0 to 1, got 2"),
     (distill, (two, two, x6, y6, 1), {"validation": (x6, y6)}, "distill: validation cannot be given"),
-    (distill, (two, two, x6, y6, 0), {}, "epochs must be positive, got 0"),
+    (distill, (two, two, x6, y6, 0), {}, "epochs must be at least 1, got 0"),
 ]
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from cnnlib.geometry import conv_output_size, shift
+from cnnlib.geometry import conv_output_size
 from cnnlib.scratch import functional as F
 from cnnlib.scratch import groups, signal
+from cnnlib.scratch.signal import shift
 
 from ..question import Question
 

@@ -17,8 +17,8 @@ def aspp(input, weights, biases, rates=(6, 12, 18)):
 
     input: (N, C, H, W)  →  (N, O, H, W).  A 3×3 kernel with rate d covers 2d + 1 pixels.
     weights: a list of kernels in that order: (B, C, 1, 1), (B, C, 3, 3) for each rate, (B, C, 1, 1) for the mean, and
-    (O, B·(len(rates) + 2), 1, 1) to project.  biases: a list of (B,), …, (O,). A batch norm in use is within them:
-    weight · γ/√(var + ε) and β − mean · γ/√(var + ε).
+    (O, B·(len(rates) + 2), 1, 1) to project.  biases: a list of (B,), …, (O,). A batch norm in eval mode is within
+    them: weight · γ/√(var + ε) and β − mean · γ/√(var + ε).
     Raises TypeError or ValueError naming the argument.
     """
     if not isinstance(rates, (tuple, list)) or not all(is_int(rate) and rate > 0 for rate in rates):

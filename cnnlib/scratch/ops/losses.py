@@ -9,7 +9,7 @@ dy is the gradient of what a function returns and g that of each single loss: fo
 
 import numpy as np
 
-from cnnlib.checks import check_choice, check_float, check_grad_output
+from cnnlib.checks import check_choice, check_float, check_grad_output, check_number, check_type, is_number
 
 from ..functional.activation import log_softmax, sigmoid, softmax
 from ..functional.losses import (
@@ -213,9 +213,7 @@ def _region_backward(name, grad_output, reduction, input, p, numerator, denomina
 def _overlap(name, input, target, smooth, reduction):
     """p and t as (N, M), or (N, C, M) for classes; and Σ p·t, Σ p, Σ t over the M pixels."""
     target, binary = _check_target(name, input, target, reduction)
-    _check_numbers(name, smooth=smooth)
-    if not smooth >= 0:
-        raise ValueError(f"{name}: smooth must be at least 0, got {smooth}")
+    check_number(name, 0, smooth=_number(smooth))
     if binary:
         shape, p, t = (len(input), -1), sigmoid(input), target
     else:
@@ -229,13 +227,11 @@ def _overlap(name, input, target, smooth, reduction):
 
 def _weight(name, input, target, binary, alpha, gamma):
     """α of each loss, or 1; and gamma."""
-    _check_numbers(name, gamma=gamma)
-    if not gamma >= 0:
-        raise ValueError(f"{name}: gamma must be at least 0, got {gamma}")
+    check_number(name, 0, gamma=_number(gamma))
     if alpha is None:
         return 1, float(gamma)
     if binary:
-        if not _is_number(alpha) or not 0 <= alpha <= 1:
+        if not is_number(_number(alpha)) or not 0 <= alpha <= 1:
             raise ValueError(f"{name}: alpha of a binary target must be a number from 0 to 1, got {alpha}")
         return float(alpha) * target + (1 - float(alpha)) * (1 - target), float(gamma)
     try:
@@ -267,8 +263,7 @@ def _check_target(name, input, target, reduction):
     """The target, in input's dtype for a binary one, as int64 for classes; and whether it is binary."""
     input, = check_float(name, input=input)
     check_choice(name, "reduction", reduction, ("none", "mean", "sum"))
-    if not isinstance(target, np.ndarray):
-        raise TypeError(f"{name}: target must be a NumPy array, got {type(target).__name__}")
+    check_type(name, np.ndarray, "a NumPy array", target=target)
     if input.ndim >= 1 and target.shape == input.shape:
         if target.dtype.kind not in "biuf":
             raise TypeError(f"{name}: target must hold numbers, got {target.dtype}")
@@ -291,18 +286,13 @@ def _check_target(name, input, target, reduction):
     return target.astype(np.int64), False
 
 
-def _is_number(value):
-    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
-
-
-def _check_numbers(name, **numbers):
-    for argument, value in numbers.items():
-        if not _is_number(value):
-            raise TypeError(f"{name}: {argument} must be a number, got {value!r}")
+def _number(value):
+    """The number in an array without axes; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _check_prices(name, alpha, beta):
-    _check_numbers(name, alpha=alpha, beta=beta)
+    check_number(name, alpha=_number(alpha), beta=_number(beta))
     if not (alpha >= 0 and beta >= 0):
         raise ValueError(f"{name}: alpha and beta must be at least 0, got {alpha} and {beta}")
 
@@ -315,10 +305,9 @@ def _check_distillation(name, student_logits, teacher_logits, temperature, targe
     if student_logits.ndim != 2 or student_logits.shape != teacher_logits.shape:
         raise ValueError(f"{name}: student_logits and teacher_logits must both be (N, C), "
                          f"got {student_logits.shape} and {teacher_logits.shape}")
-    _check_numbers(name, temperature=temperature, soft_weight=soft_weight)
+    check_number(name, temperature=_number(temperature))
+    check_number(name, 0, 1, soft_weight=_number(soft_weight))
     if not temperature > 0:
         raise ValueError(f"{name}: temperature must be above 0, got {temperature}")
-    if not 0 <= soft_weight <= 1:
-        raise ValueError(f"{name}: soft_weight must be from 0 to 1, got {soft_weight}")
     labelled = 1 if target is None else max(1, int(np.count_nonzero(np.asarray(target) != -100)))
     return float(temperature), float(soft_weight), labelled

@@ -4,11 +4,10 @@ Adaptive instance normalisation gives the features of one image the statistics o
 length apart from direction, and spectral norm sets the largest singular value to 1.
 """
 
-from numbers import Real
 
 import numpy as np
 
-from cnnlib.checks import check_float, check_grad_output, is_int
+from cnnlib.checks import check_float, check_grad_output, check_number, is_int
 
 __all__ = [
     "adaptive_instance_norm", "adaptive_instance_norm_backward", "power_iteration", "spectral_norm",
@@ -70,10 +69,7 @@ def _check_images(name, content, style, eps):
             raise ValueError(f"{name}: {argument} must be (N, C, *) and not empty, got shape {array.shape}")
     if content.shape[:2] != style.shape[:2]:
         raise ValueError(f"{name}: content and style must agree in N and C, got {content.shape} and {style.shape}")
-    if isinstance(eps, bool) or not isinstance(eps, Real):
-        raise TypeError(f"{name}: eps must be a number, got {eps!r}")
-    if not eps >= 0:
-        raise ValueError(f"{name}: eps must be at least 0, got {eps}")
+    check_number(name, 0, eps=eps)
     return content, style
 
 

@@ -17,7 +17,7 @@ class BasicBlock(nn.Module):
     out = ReLU(branch(x) + shortcut(x))        shortcut: x itself, or a 1×1 convolution where shapes change
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
     def __init__(self, in_channels, out_channels, stride=1):
@@ -38,7 +38,7 @@ class Bottleneck(nn.Module):
     out = ReLU(branch(x) + shortcut(x))
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, ValueError unless out_channels divides by 4.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, ValueError unless out_channels divides by 4.
     """
 
     def __init__(self, in_channels, out_channels, stride=1):
@@ -60,7 +60,7 @@ class PreActBlock(nn.Module):
     out = x + branch(a)        a = ReLU(norm(x));  where shapes change, shortcut(a) in place of x
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
     def __init__(self, in_channels, out_channels, stride=1):
@@ -83,7 +83,7 @@ class PreActBottleneck(nn.Module):
     out = x + branch(a)        a = ReLU(norm(x));  where shapes change, shortcut(a) in place of x
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1, ValueError unless out_channels divides by 4.
+    Raises TypeError or ValueError unless sizes are ints of at least 1, ValueError unless out_channels divides by 4.
     """
 
     def __init__(self, in_channels, out_channels, stride=1):
@@ -106,7 +106,7 @@ class DenseLayer(nn.Module):
     out = [x, H(x)]        H: norm, ReLU, 1×1 to bottleneck · growth_rate channels, norm, ReLU, 3×3 to growth_rate
 
     (N, in_channels, H, W)  →  (N, in_channels + growth_rate, H, W)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
     def __init__(self, in_channels, growth_rate, bottleneck=4):
@@ -123,7 +123,7 @@ class DenseBlock(nn.Sequential):
     """layers times `DenseLayer`: layer l sees in_channels + l · growth_rate channels, l = 0, 1, … (Huang et al. 2017).
 
     (N, in_channels, H, W)  →  (N, in_channels + layers · growth_rate, H, W)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
     def __init__(self, in_channels, growth_rate, layers, bottleneck=4):
@@ -135,7 +135,7 @@ class Transition(nn.Sequential):
     """Fewer channels and half the size between dense blocks: norm, ReLU, 1×1, mean of 2×2 (Huang et al. 2017).
 
     (N, in_channels, H, W)  →  (N, out_channels, ⌊H/2⌋, ⌊W/2⌋)
-    Raises TypeError or ValueError for sizes that are no ints ≥ 1.
+    Raises TypeError or ValueError unless sizes are ints of at least 1.
     """
 
     def __init__(self, in_channels, out_channels):

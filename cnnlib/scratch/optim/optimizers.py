@@ -11,6 +11,8 @@ from ..tensor.autograd import Tensor
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
 
+# What optimisers of torch's may have, and scratch's not: where such an option is on, the steps would be others.
+_ELSEWHERE = {"amsgrad", "maximize", "decoupled_weight_decay"}
 BLOCK = 2**15                                                            # numbers; Adam works on five arrays of them
 
 
@@ -82,6 +84,8 @@ class Optimizer:
                         part = {name: value if name == "step" else value[rows] for name, value in state.items()}
                         self._update(x[rows], gradient[rows], part, group)
 
+    _has = set()                         # of torch's options those that this optimiser always has
+
     def _averages(self, group):
         """The names of the arrays in the state, 0 at first and of the parameter's shape; each optimiser says which."""
         return ()
@@ -100,17 +104,39 @@ class Optimizer:
         }
 
     def load_state_dict(self, state):
-        """Go on from a state_dict of the same optimiser. Raises ValueError when its groups have other sizes."""
+        """Go on from a state_dict of the same optimiser, ours or torch's.
+
+        Raises ValueError when its groups have other sizes, or options that this optimiser does not have, as amsgrad;
+        TypeError when its averages are those of another optimiser.
+        """
+        name = type(self).__name__
         sizes = [len(group["params"]) for group in self.param_groups]
         given = [len(group["params"]) for group in state["param_groups"]]
         if sizes != given:
-            raise ValueError(f"{type(self).__name__}: the groups have {sizes} parameters, those of the state {given}")
-        parameters = self._parameters()
-        self.state = {parameters[number]: {key: np.copy(value) if isinstance(value, np.ndarray) else value
-                                           for key, value in values.items()}
-                      for number, values in state["state"].items()}
-        for group, options in zip(self.param_groups, state["param_groups"], strict=True):
-            group.update({key: value for key, value in options.items() if key != "params"})
+            raise ValueError(f"{name}: the groups have {sizes} parameters, those of the state {given}")
+        groups = []
+        for ours, theirs in zip(self.param_groups, state["param_groups"], strict=True):
+            if foreign := {key for key in _ELSEWHERE - self._has if theirs.get(key)}:
+                raise ValueError(f"{name}: the state has {', '.join(sorted(foreign))}, which scratch does not have")
+            groups.append({**ours, **{key: theirs[key] for key in self.defaults if key in theirs}})
+        parameters, loaded = [parameter for group in self.param_groups for parameter in group["params"]], {}
+        for group, theirs in zip(groups, state["param_groups"], strict=True):
+            for number in theirs["params"]:
+                if number in state["state"]:
+                    loaded[parameters[number]] = self._loaded(parameters[number], state["state"][number], group)
+        self.state = loaded
+        for group, new in zip(self.param_groups, groups, strict=True):
+            group.update(new)
+
+    def _loaded(self, parameter, values, group):
+        """The state of one parameter, as copies: NumPy arrays, and the step as an int."""
+        values = {key: _array(value) for key, value in values.items() if value is not None}
+        wanted, step = set(self._averages(group)), int(values.pop("step", 1))
+        if set(values) != wanted or any(value.shape != parameter.shape for value in values.values()):
+            shapes = {key: value.shape for key, value in values.items()}
+            raise TypeError(f"{type(self).__name__}: the state of a parameter of shape {parameter.shape} must hold "
+                            f"{', '.join(sorted(wanted)) or 'no averages'} of its shape, got {shapes}")
+        return {"step": step, **{key: value.astype(parameter.dtype) for key, value in values.items()}}
 
     def _parameters(self):
         return [parameter for group in self.param_groups for parameter in group["params"]]
@@ -177,9 +203,7 @@ class Adam(Optimizer):
         m *= beta1
         m += np.multiply(gradient, 1 - beta1, out=work)
         v *= beta2
-        np.multiply(gradient, gradient, out=work)
-        work *= 1 - beta2
-        v += work
+        _add_square(v, gradient, 1 - beta2, work)
         np.sqrt(v, out=work)
         work /= math.sqrt(1 - beta2 ** state["step"])
         work += group["eps"]
@@ -195,6 +219,8 @@ class AdamW(Adam):
 
     Raises what `Optimizer` raises.  Source: `torch.optim.AdamW`.
     """
+
+    _has = {"decoupled_weight_decay"}
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(params, lr, betas, eps, weight_decay)
@@ -227,14 +253,14 @@ class RMSprop(Optimizer):
             gradient = gradient + group["weight_decay"] * x
         alpha, v, work = group["alpha"], state["square_avg"], np.empty_like(x)
         v *= alpha
-        np.multiply(gradient, gradient, out=work)
-        work *= 1 - alpha
-        v += work
+        _add_square(v, gradient, 1 - alpha, work)
         if group["centered"]:
             a = state["grad_avg"]
             a *= alpha
             a += np.multiply(gradient, 1 - alpha, out=work)
-            np.multiply(a, a, out=work)
+            with np.errstate(over="ignore"):
+                np.multiply(a, a, out=work)
+            work[np.isinf(work)] = 0                                     # v is then as large as a number can be
             np.subtract(v, work, out=work)
             np.sqrt(work, out=work)
         else:
@@ -263,12 +289,12 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0):
         raise ValueError(f"clip_grad_norm_: max_norm must be at least 0 and norm_type above 0, got {max_norm} and "
                          f"{norm_type}")
     parameters = _with_gradient(parameters)
-    norms = [np.linalg.norm(parameter.grad.data.ravel(), norm_type) for parameter in parameters]
+    norms = [np.linalg.norm(parameter.grad.data.ravel().astype(np.float64), norm_type) for parameter in parameters]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     factor = max_norm / (total + 1e-6)
-    if factor < 1:
+    if not factor >= 1:                                                  # NaN too: it makes all gradients NaN
         for parameter in parameters:
-            parameter.grad = Tensor(parameter.grad.data * factor)
+            parameter.grad = Tensor(parameter.grad.data * parameter.dtype.type(factor))
     return total
 
 
@@ -284,12 +310,26 @@ def clip_grad_value_(parameters, clip_value):
         parameter.grad = Tensor(np.clip(parameter.grad.data, -clip_value, clip_value))
 
 
+def _add_square(average, gradient, share, work):
+    """average += share · g², by way of (√share · g)², and never ∞, which would stay in the average for ever."""
+    np.multiply(gradient, math.sqrt(share), out=work)
+    with np.errstate(over="ignore"):
+        work *= work
+        average += work
+    np.minimum(average, np.finfo(average.dtype).max, out=average)
+
+
 def _blocks(x):
     """Parts of x along its first axis that stay in the cache while all is done to them: 1.2 to 1.5 times as fast."""
     if x.size <= BLOCK:
         return [...]
     rows = max(1, BLOCK * len(x) // x.size)
     return [slice(start, start + rows) for start in range(0, len(x), rows)]
+
+
+def _array(value):
+    """A copy of an array, or of a tensor of torch's or ours."""
+    return np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
 
 
 def _with_gradient(parameters):

@@ -6,11 +6,16 @@ of step 0; `step()`, called after the optimiser's step, sets the next one.
 
 import bisect
 import math
+from typing import Literal
+
+from cnnlib.checks import Share, check_number, checked, kind, require
 
 __all__ = [
     "ConstantLR", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
     "OneCycleLR", "SequentialLR", "StepLR",
 ]
+
+Steps = kind(float, check_number, 1)
 
 
 class LRScheduler:
@@ -70,11 +75,11 @@ class LambdaLR(LRScheduler):
         return self.lr_lambda(t)
 
 
+@checked
 class StepLR(LRScheduler):
     """factor(t) = gamma^⌊t / step_size⌋.  Raises ValueError for step_size < 1; else see `LRScheduler`."""
 
-    def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
-        _at_least_one("StepLR", "step_size", step_size)
+    def __init__(self, optimizer, step_size: Steps, gamma=0.1, last_epoch=-1):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -104,14 +109,14 @@ class ExponentialLR(LRScheduler):
         return self.gamma ** t
 
 
+@checked
 class ConstantLR(LRScheduler):
     """factor(t) = factor for t < total_iters, then 1.
 
     Raises ValueError for a factor that is not from 0 to 1; else see `LRScheduler`.
     """
 
-    def __init__(self, optimizer, factor=1 / 3, total_iters=5, last_epoch=-1):
-        _from_0_to_1("ConstantLR", "factor", factor)
+    def __init__(self, optimizer, factor: Share = 1 / 3, total_iters=5, last_epoch=-1):
         self.start_factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -119,15 +124,14 @@ class ConstantLR(LRScheduler):
         return self.start_factor if t < self.total_iters else 1.0
 
 
+@checked
 class LinearLR(LRScheduler):
     """factor(t) = from start_factor to end_factor in total_iters even steps, then end_factor: a warm-up.
 
     Raises ValueError for factors that are not from 0 to 1; else see `LRScheduler`.
     """
 
-    def __init__(self, optimizer, start_factor=1 / 3, end_factor=1.0, total_iters=5, last_epoch=-1):
-        _from_0_to_1("LinearLR", "start_factor", start_factor)
-        _from_0_to_1("LinearLR", "end_factor", end_factor)
+    def __init__(self, optimizer, start_factor: Share = 1 / 3, end_factor: Share = 1.0, total_iters=5, last_epoch=-1):
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -136,14 +140,14 @@ class LinearLR(LRScheduler):
         return self.start_factor + (self.end_factor - self.start_factor) * done
 
 
+@checked
 class CosineAnnealingLR(LRScheduler):
     """lr(t) = eta_min + (base_lr − eta_min)(1 + cos(π t / T_max))/2 (Loshchilov & Hutter 2017, without restarts).
 
     Raises ValueError for T_max < 1; else see `LRScheduler`.
     """
 
-    def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
-        _at_least_one("CosineAnnealingLR", "T_max", T_max)
+    def __init__(self, optimizer, T_max: Steps, eta_min=0.0, last_epoch=-1):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -151,6 +155,7 @@ class CosineAnnealingLR(LRScheduler):
         return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
 
 
+@checked
 class OneCycleLR(LRScheduler):
     """Up to max_lr and down to almost nothing, once; momentum goes the other way (Smith & Topin 2018).
 
@@ -161,15 +166,13 @@ class OneCycleLR(LRScheduler):
     Raises ValueError for what does not give T, for other options, and for a step behind T; else see `LRScheduler`.
     """
 
-    def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
-                 anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
-                 final_div_factor=1e4, three_phase=False, last_epoch=-1):
+    def __init__(self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start: Share = 0.3,
+                 anneal_strategy: Literal["cos", "linear"] = "cos", cycle_momentum=True, base_momentum=0.85,
+                 max_momentum=0.95, div_factor=25.0, final_div_factor=1e4, three_phase=False, last_epoch=-1):
         if total_steps is None and epochs is not None and steps_per_epoch is not None:
             total_steps = epochs * steps_per_epoch
-        _at_least_one("OneCycleLR", "total_steps, or epochs · steps_per_epoch,", total_steps)
-        _from_0_to_1("OneCycleLR", "pct_start", pct_start)
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f'OneCycleLR: anneal_strategy must be "cos" or "linear", got {anneal_strategy!r}')
+        require(self, total_steps is not None and total_steps >= 1,
+                f"total_steps, or epochs · steps_per_epoch, must be at least 1, got {total_steps}")
         groups = optimizer.param_groups
         if cycle_momentum and not {"momentum", "betas"} & set(groups[0]):
             raise ValueError("OneCycleLR: cycle_momentum needs an optimiser with momentum or betas")
@@ -247,13 +250,3 @@ class SequentialLR(LRScheduler):
         self.last_epoch, self.milestones = state["last_epoch"], list(state["milestones"])
         for scheduler, part in zip(self.schedulers, state["schedulers"], strict=True):
             scheduler.load_state_dict(part)
-
-
-def _at_least_one(name, argument, value):
-    if value is None or value < 1:
-        raise ValueError(f"{name}: {argument} must be at least 1, got {value}")
-
-
-def _from_0_to_1(name, argument, value):
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name}: {argument} must be from 0 to 1, got {value}")

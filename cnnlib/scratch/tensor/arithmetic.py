@@ -17,10 +17,11 @@ __all__ = [
     "log_backward", "matmul", "matmul_backward", "maximum", "maximum_backward", "mean", "mean_backward", "minimum",
     "minimum_backward", "mul", "mul_backward", "neg", "neg_backward", "permute", "permute_backward", "pow",
     "pow_backward", "reshape", "reshape_backward", "roll", "roll_backward", "sin", "sin_backward", "sqrt",
-    "sqrt_backward", "stack", "stack_backward", "sub", "sub_backward", "sum", "sum_backward", "sum_to_shape",
-    "transpose", "transpose_backward", "var", "var_backward", "where", "where_backward",
+    "sqrt_backward", "stack", "stack_backward", "std", "std_backward", "sub", "sub_backward", "sum", "sum_backward",
+    "sum_to_shape", "transpose", "transpose_backward", "var", "var_backward", "where", "where_backward",
 ]
 
+_KINDS = ["b", "i", "f"]                                                 # NumPy's, unsigned ones apart
 NUMBERS = "?" + np.typecodes["AllInteger"] + "fd"                        # bool, integers, float32, float64
 
 
@@ -53,9 +54,9 @@ def add(input, other):
 
 def add_backward(grad_output, input, other, *, needs_input_grad=None):
     """dx = dy, dother = dy; each summed over the axes in which it was copied."""
-    input, other, grad_output = _with_gradient("add_backward", grad_output, input, other)
-    return _each(needs_input_grad, lambda: sum_to_shape(grad_output, input.shape),
-                 lambda: sum_to_shape(grad_output, other.shape))
+    input, other, grad_output, to_input, to_other = _with_gradient("add_backward", grad_output, input, other)
+    return _each(needs_input_grad, lambda: to_input(grad_output),
+                 lambda: to_other(grad_output))
 
 
 def sub(input, other):
@@ -66,9 +67,9 @@ def sub(input, other):
 
 def sub_backward(grad_output, input, other, *, needs_input_grad=None):
     """dx = dy, dother = −dy."""
-    input, other, grad_output = _with_gradient("sub_backward", grad_output, input, other)
-    return _each(needs_input_grad, lambda: sum_to_shape(grad_output, input.shape),
-                 lambda: -sum_to_shape(grad_output, other.shape))
+    input, other, grad_output, to_input, to_other = _with_gradient("sub_backward", grad_output, input, other)
+    return _each(needs_input_grad, lambda: to_input(grad_output),
+                 lambda: to_other(-grad_output))
 
 
 def mul(input, other):
@@ -79,9 +80,9 @@ def mul(input, other):
 
 def mul_backward(grad_output, input, other, *, needs_input_grad=None):
     """dx = dy · other, dother = dy · x."""
-    input, other, grad_output = _with_gradient("mul_backward", grad_output, input, other)
-    return _each(needs_input_grad, lambda: sum_to_shape(grad_output * other, input.shape),
-                 lambda: sum_to_shape(grad_output * input, other.shape))
+    input, other, grad_output, to_input, to_other = _with_gradient("mul_backward", grad_output, input, other)
+    return _each(needs_input_grad, lambda: to_input(grad_output * other),
+                 lambda: to_other(grad_output * input))
 
 
 def div(input, other):
@@ -95,9 +96,9 @@ def div(input, other):
 
 def div_backward(grad_output, input, other, *, needs_input_grad=None):
     """dx = dy / other, dother = −dy · x / other²."""
-    input, other, grad_output = _with_gradient("div_backward", grad_output, input, other)
-    return _each(needs_input_grad, lambda: sum_to_shape(grad_output / other, input.shape),
-                 lambda: -sum_to_shape(grad_output * (input / other) / other, other.shape))
+    input, other, grad_output, to_input, to_other = _with_gradient("div_backward", grad_output, input, other)
+    return _each(needs_input_grad, lambda: to_input(grad_output / other),
+                 lambda: to_other(-grad_output * (input / other) / other))
 
 
 def pow(input, exponent):
@@ -117,21 +118,18 @@ def pow(input, exponent):
 def pow_backward(grad_output, input, exponent, *, needs_input_grad=None):
     """dx = dy · e · xᵉ⁻¹ (0 for e = 0), dexponent = dy · xᵉ · log x (0 for x = 0 ≤ e)."""
     number = not isinstance(exponent, (np.ndarray, np.generic))
-    input, exponent, grad_output = _with_gradient(
+    input, exponent, grad_output, back_to_input, back_to_exponent = _with_gradient(
         "pow_backward", grad_output, input, np.asarray(exponent, input.dtype) if number else exponent, "exponent")
 
     def to_input():
         with np.errstate(divide="ignore", invalid="ignore"):
-            rate = exponent * pow(input, exponent - 1)
-        if not exponent.all():
-            rate = np.where(exponent == 0, input.dtype.type(0), rate)
-        return sum_to_shape(grad_output * rate, input.shape)
+            grad = grad_output * (exponent * pow(input, exponent - 1))
+        return back_to_input(grad if exponent.all() else np.where(exponent == 0, 0, grad))
 
     def to_exponent():
         with np.errstate(divide="ignore", invalid="ignore"):
-            rate = pow(input, exponent) * np.log(input)
-        rate = np.where((input == 0) & (exponent >= 0), input.dtype.type(0), rate)
-        return sum_to_shape(grad_output * rate, exponent.shape)
+            grad = grad_output * (pow(input, exponent) * np.log(input))
+        return back_to_exponent(np.where((input == 0) & (exponent >= 0), 0, grad))
 
     return _each((True, False) if number else needs_input_grad, to_input, to_exponent)
 
@@ -147,9 +145,9 @@ def maximum(input, other):
 
 def maximum_backward(grad_output, input, other, *, needs_input_grad=None):
     """dx = dy where x > other, dother = dy where other > x; half to each where they are equal."""
-    input, other, grad_output = _with_gradient("maximum_backward", grad_output, input, other)
-    return _each(needs_input_grad, lambda: sum_to_shape(_to_larger(grad_output, input, other), input.shape),
-                 lambda: sum_to_shape(_to_larger(grad_output, other, input), other.shape))
+    input, other, grad_output, to_input, to_other = _with_gradient("maximum_backward", grad_output, input, other)
+    return _each(needs_input_grad, lambda: to_input(_to_larger(grad_output, input, other)),
+                 lambda: to_other(_to_larger(grad_output, other, input)))
 
 
 def minimum(input, other):
@@ -163,9 +161,9 @@ def minimum(input, other):
 
 def minimum_backward(grad_output, input, other, *, needs_input_grad=None):
     """dx = dy where x < other, dother = dy where other < x; half to each where they are equal."""
-    input, other, grad_output = _with_gradient("minimum_backward", grad_output, input, other)
-    return _each(needs_input_grad, lambda: sum_to_shape(_to_larger(grad_output, other, input), input.shape),
-                 lambda: sum_to_shape(_to_larger(grad_output, input, other), other.shape))
+    input, other, grad_output, to_input, to_other = _with_gradient("minimum_backward", grad_output, input, other)
+    return _each(needs_input_grad, lambda: to_input(_to_larger(grad_output, other, input)),
+                 lambda: to_other(_to_larger(grad_output, input, other)))
 
 
 def where(condition, input, other):
@@ -186,12 +184,13 @@ def where(condition, input, other):
 def where_backward(grad_output, condition, input, other, *, needs_input_grad=None):
     """dx = dy where the condition holds, dother = dy where it does not; none for the condition."""
     condition = _condition("where_backward", condition)
+    to_input, to_other = _back_to(input), _back_to(other)
     input, other = _pair("where_backward", input, other)
     shape = np.broadcast_shapes(condition.shape, input.shape, other.shape)
     grad_output = check_grad_output("where_backward", grad_output, shape, input.dtype)
     return (None, *_each(needs_input_grad and needs_input_grad[1:],
-                         lambda: sum_to_shape(grad_output * condition, input.shape),
-                         lambda: sum_to_shape(grad_output * ~condition, other.shape)))
+                         lambda: to_input(np.where(condition, grad_output, 0)),
+                         lambda: to_other(np.where(condition, 0, grad_output))))
 
 
 # ---- one array, element by element -----------------------------------------------------------------------------------
@@ -321,7 +320,7 @@ def clamp_backward(grad_output, input, min=None, max=None):
     grad_output = check_grad_output("clamp_backward", grad_output, np.shape(input), input.dtype)
     lower, upper = _bounds("clamp_backward", min, max)
     inside = np.ones_like(input, bool) if lower is None else input >= lower
-    return (grad_output * (inside if upper is None else inside & (input <= upper)),)
+    return (np.where(inside if upper is None else inside & (input <= upper), grad_output, 0),)
 
 
 def cast(input, dtype):
@@ -403,6 +402,19 @@ def var_backward(grad_output, input, dim=None, correction=1, keepdim=False):
     with np.errstate(divide="ignore", invalid="ignore"):
         centred = input - input.sum(axis=axes, keepdims=True) / input.dtype.type(n)
         return (grad_output * (2 * centred / input.dtype.type(max(n - correction, 0))),)
+
+
+def std(input, dim=None, correction=1, keepdim=False):
+    """out = σ, the root of `var`.  Shapes, and what is raised: see `var`.  Source: `torch.std`."""
+    return np.sqrt(var(input, dim, correction, keepdim))
+
+
+def std_backward(grad_output, input, dim=None, correction=1, keepdim=False):
+    """dx = dy · (x − x̄) / ((n − correction) σ), and 0 where σ = 0, as in torch: all numbers are equal there."""
+    sigma = std(input, dim, correction, True)
+    grad_output = _reduced_gradient("std_backward", grad_output, input, dim, keepdim)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return var_backward(np.where(sigma == 0, 0, grad_output / (2 * sigma)), input, dim, correction, True)
 
 
 def amax(input, dim=None, keepdim=False):
@@ -651,12 +663,21 @@ def _numbers(name, argument, array):
 
 
 def _pair(name, input, other, second="other"):
-    """Two arrays that broadcast, of one dtype: beside floats, integers and bools become floats, as in torch."""
+    """Two arrays that broadcast, of one dtype. As in torch, an array without axes changes no dtype of its own kind.
+
+    Kinds: bool, integers, floats; beside floats, the others become floats. float32 beside float64 is refused.
+    """
     input, other = _numbers(name, "input", input), _numbers(name, second, other)
     if input.dtype != other.dtype:
-        floats = {argument: array for argument, array in (("input", input), (second, other)) if array.dtype.kind == "f"}
-        check_float(name, **floats)
-        dtype = next(iter(floats.values())).dtype if floats else np.result_type(input, other)
+        kinds = [_KINDS.index(array.dtype.kind.replace("u", "i")) for array in (input, other)]
+        if kinds[0] != kinds[1]:                                         # the higher kind decides
+            dtype = (input if kinds[0] > kinds[1] else other).dtype
+        elif (input.ndim == 0) != (other.ndim == 0):                     # the one with axes decides
+            dtype = (other if input.ndim == 0 else input).dtype
+        else:
+            if input.dtype.kind == "f":
+                check_float(name, **{"input": input, second: other})
+            dtype = np.result_type(input, other)
         input, other = input.astype(dtype, copy=False), other.astype(dtype, copy=False)
     try:
         np.broadcast(input, other)
@@ -667,8 +688,15 @@ def _pair(name, input, other, second="other"):
 
 
 def _with_gradient(name, grad_output, input, other, second="other"):
+    """→ the two arrays as `_pair` gives them, the gradient, and what brings their gradients back to each of them."""
+    back = _back_to(input), _back_to(other)
     input, other = _pair(name, input, other, second)
-    return input, other, check_grad_output(name, grad_output, np.broadcast(input, other).shape, input.dtype)
+    return input, other, check_grad_output(name, grad_output, np.broadcast(input, other).shape, input.dtype), *back
+
+
+def _back_to(array):
+    """Undoes the broadcasting of an array, and its change of dtype."""
+    return lambda grad: sum_to_shape(grad, array.shape).astype(array.dtype, copy=False)
 
 
 def _each(needed, *gradients):
@@ -677,8 +705,8 @@ def _each(needed, *gradients):
 
 
 def _to_larger(grad_output, one, other):
-    """What of the gradient goes to `one`: all where it is larger, half where both are equal."""
-    return grad_output * (~(one < other) - one.dtype.type(0.5) * (one == other))
+    """What of the gradient goes to `one`: all where it is larger (or NaN), half where both are equal."""
+    return np.where(one < other, 0, np.where(one == other, grad_output / 2, grad_output))
 
 
 def _condition(name, condition):
@@ -722,7 +750,7 @@ def _extreme_backward(name, function, grad_output, input, dim, keepdim):
     grad_output = _reduced_gradient(name, grad_output, input, dim, keepdim)
     axes = axes_of(name, dim, input.ndim)
     reached = input == function(input, axis=axes, keepdims=True)
-    return (grad_output / reached.sum(axis=axes, keepdims=True).astype(input.dtype) * reached,)
+    return (np.where(reached, grad_output / reached.sum(axis=axes, keepdims=True).astype(input.dtype), 0),)
 
 
 def _rows(x):

@@ -204,6 +204,23 @@ class Tensor:
                             "methods, or detach() it")
         return getattr(ufunc, method)(*(v.data if isinstance(v, Tensor) else v for v in inputs), **options)
 
+    def __array_function__(self, function, types, args, options):
+        """np.stack([tensor, tensor]) is an array too, and refused where it would lose the tape."""
+        found = []
+
+        def without(value):
+            if isinstance(value, Tensor):
+                found.append(value)
+                return value.data
+            if isinstance(value, (tuple, list)):
+                return type(value)(map(without, value))
+            return {key: without(item) for key, item in value.items()} if isinstance(value, dict) else value
+        args, options = without(args), without(options)
+        if any(tensor.requires_grad for tensor in found):
+            raise TypeError(f"np.{function.__name__} of a tensor that has a gradient would lose it: use the tensor's "
+                            "own methods, cat, stack or where, or detach() it")
+        return function(*args, **options)
+
     def __len__(self): return len(self.data)
     def __iter__(self): return (self[i] for i in range(len(self)))
     def __bool__(self): return bool(self.data)
@@ -257,7 +274,11 @@ class Tensor:
     def pow(self, exponent): return self ** exponent
     def clamp(self, min=None, max=None): return apply(arithmetic.clamp, self, min=min, max=max)
     def clip(self, min=None, max=None): return self.clamp(min, max)
-    def masked_fill(self, mask, value): return where(mask, value, self)
+
+    def masked_fill(self, mask, value):
+        value = value if isinstance(value, Tensor) else Tensor(value)
+        return where(mask, value.to(self.dtype), self)
+
     def relu(self): return apply(F.relu, self)
     def sigmoid(self): return apply(F.sigmoid, self)
     def tanh(self): return apply(F.tanh, self)
@@ -281,7 +302,8 @@ class Tensor:
     def var(self, dim=None, correction=1, keepdim=False):
         return apply(arithmetic.var, self, dim=dim, correction=correction, keepdim=keepdim)
 
-    def std(self, dim=None, correction=1, keepdim=False): return self.var(dim, correction, keepdim).sqrt()
+    def std(self, dim=None, correction=1, keepdim=False):
+        return apply(arithmetic.std, self, dim=dim, correction=correction, keepdim=keepdim)
 
     # ---- the same numbers in another shape or order
 
@@ -423,6 +445,8 @@ def _takes(function, keyword):
 def _operate(function, left, right):
     """Apply a function of two arrays, of which at least one comes as a tensor."""
     beside = left if isinstance(left, Tensor) else right
+    if function is arithmetic.div:                                       # it makes floats, of a number too
+        left, right = (float(value) if isinstance(value, int) else value for value in (left, right))
     left, right = _operand(left, beside), _operand(right, beside)
     if left is NotImplemented or right is NotImplemented:
         return NotImplemented
@@ -430,7 +454,10 @@ def _operate(function, left, right):
 
 
 def _operand(value, beside):
-    """A number becomes an array without axes, of the dtype of the tensor beside it if that holds floats."""
+    """A number becomes an array without axes, of the dtype beside it if that is of its kind or a higher one.
+
+    Else of torch's own dtype: beside bools an int counts as int64, beside bools and integers a float as float32.
+    """
     if isinstance(value, (Tensor, np.ndarray)):
         return value
     if not isinstance(value, (bool, int, float, np.generic)):
@@ -438,7 +465,9 @@ def _operand(value, beside):
     dtype = getattr(beside, "dtype", np.dtype(np.float32))
     if dtype.kind != "f" and isinstance(value, (float, np.floating)):
         dtype = np.float32
-    return np.asarray(value, dtype)
+    elif dtype.kind == "b" and not isinstance(value, (bool, np.bool_)):
+        dtype = np.int64
+    return np.asarray(value).astype(dtype)                               # wraps round, as in torch: 300 is 44 in int8
 
 
 def _compare(function, tensor, other):

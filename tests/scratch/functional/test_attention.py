@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 from cnnlib.scratch import functional as F
 from cnnlib.scratch.functional.random import manual_seed
 from cnnlib.testing import assert_close
-from tests.parity import (
-    Case,
-    assert_case,
-    assert_equals_torch,
-    assert_grad_output_is_checked,
-    assert_gradients,
-    given,
-    samples,
-)
+from tests.parity import Case, assert_case, assert_equals_torch, given, samples
 
 NAME = "scaled_dot_product_attention"
 
@@ -49,7 +41,7 @@ def large(*shape):
 
 
 Q, K, V = (2, 3, 4, 8), (2, 3, 5, 8), (2, 3, 5, 6)
-CASES = [
+SMOOTH = [
     Case(NAME, [Q, K, V]),
     Case(NAME, [(4, 3), (5, 3), (5, 2)]),
     Case(NAME, [(2, 4, 3), (2, 5, 3), (2, 5, 2)], scale=0.3),
@@ -62,8 +54,6 @@ CASES = [
     Case(NAME, [Q, K, V, (4, 5)]),
     Case(NAME, [Q, K, V, (1, 5)]),
     Case(NAME, [Q, K, V, (3, 4, 1)]),
-    Case(NAME, [(3, 4, 8), (3, 5, 8), (3, 5, 6), forbidding(3, 4, 5)]),
-    Case(NAME, [Q, K, V, forbidding(2, 1, 4, 5)], scale=0.5),
     Case(NAME, [(1, 3, 4, 8), (2, 1, 5, 8), (2, 3, 5, 6)]),
     Case(NAME, [(4, 8), (3, 5, 8), (2, 3, 5, 6)]),
     Case(NAME, [(3, 4, 8), (3, 5, 8), (2, 3, 5, 6), (4, 5)]),
@@ -77,10 +67,20 @@ CASES = [
     Case(NAME, [(2, 4, 8), (2, 0, 8), (2, 0, 6)]),
     Case(NAME, [(2, 4, 0), (2, 5, 0), (2, 5, 6)]),
 ]
-EXTREME = [Case(NAME, [large(2, 4, 8), large(2, 5, 8), (2, 5, 6)])]
+CASES = [
+    *SMOOTH,
+    Case(NAME, [(3, 4, 8), (3, 5, 8), (3, 5, 6), forbidding(3, 4, 5)]),              # no steps lead away from −∞
+    Case(NAME, [Q, K, V, forbidding(2, 1, 4, 5)], scale=0.5),
+    Case(NAME, [large(2, 4, 8), large(2, 5, 8), (2, 5, 6)]),
+]
+DRAWN = [
+    Case(NAME, [Q, K, V], dropout_p=0.4, rng=3),
+    Case(NAME, [(1, 3, 4, 8), (2, 1, 5, 8), (2, 3, 5, 6), (4, 5)], dropout_p=0.4, rng=3),
+    Case(NAME, [(6, 4, 8), (2, 5, 8), (2, 3, 5, 6)[1:], allowed(4, 5)], dropout_p=0.4, rng=3, enable_gqa=True),
+]
 A = [np.ones(shape) for shape in (Q, K, V)]
-# arguments, keywords, what the message must hold
-REFUSED = [
+# function, arguments, keywords, what the message must hold
+BAD = [(F.scaled_dot_product_attention, args, kwargs, f"^{NAME}: {message}") for args, kwargs, message in [
     (([1.0], *A[1:]), {}, "query must be a NumPy array, got list"),
     ((A[0].astype("f"), *A[1:]), {}, "all arrays must have one dtype, got query float32, key float64, value float64"),
     ((np.ones(8), *A[1:]), {}, r"query needs at least 2 axes, got shape \(8,\)"),
@@ -97,14 +97,7 @@ REFUSED = [
     ((*A, np.ones((7, 2, 3, 4, 5), bool)), {}, "attn_mask needs at least 2 axes and must broadcast"),
     ((*A,), {"dropout_p": 1.5}, "dropout_p must be from 0 to 1, got 1.5"),
     ((*A,), {"dropout_p": 0.5, "rng": "seed"}, "rng must be None, a NumPy generator or an int seed"),
-]
-BAD = [(F.scaled_dot_product_attention, *row) for row in REFUSED]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("case", CASES + EXTREME, ids=str)
-def test_equals_torch(case, dtype):
-    assert_case(case, dtype)
+]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -121,22 +114,6 @@ def test_equals_torch_on_its_own_samples(dtype):
             assert_equals_torch(label, ours, backward, theirs, args, kwargs)
             compared += 1
     assert compared >= 13 and dropped >= 12
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if "forbidding" not in str(case)], ids=str)
-def test_backward_agrees_with_finite_differences(case):
-    """No steps lead away from −∞."""
-    assert_gradients(case)
-    assert_grad_output_is_checked(case)
-
-
-@pytest.mark.parametrize("case", [
-    Case(NAME, [Q, K, V], dropout_p=0.4, rng=3),
-    Case(NAME, [(1, 3, 4, 8), (2, 1, 5, 8), (2, 3, 5, 6), (4, 5)], dropout_p=0.4, rng=3),
-    Case(NAME, [(6, 4, 8), (2, 5, 8), (2, 3, 5, 6)[1:], allowed(4, 5)], dropout_p=0.4, rng=3, enable_gqa=True),
-], ids=str)
-def test_backward_of_dropout_agrees_with_finite_differences(case):
-    assert_gradients(case)
 
 
 def test_dropout_in_numbers():
@@ -166,19 +143,6 @@ def test_backward_of_dropout_needs_what_was_kept():
         F.scaled_dot_product_attention_backward(out, *arrays, dropout_p=0.4)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_is_saved_spares_work_and_changes_nothing(case):
-    arrays, saved = case.arrays(np.float64), {}
-    out = F.scaled_dot_product_attention(*arrays, **case.options, saved=saved)
-    dy = np.random.default_rng(1).normal(size=out.shape)
-    without, with_it = (F.scaled_dot_product_attention_backward(dy, *arrays, **case.options, **kept)
-                        for kept in ({}, {"saved": saved}))
-    for a, b in zip(without, with_it, strict=True):
-        assert (a is None) == (b is None)
-        if a is not None:
-            assert_close(a, b)
-
-
 def test_permuting_the_keys_permutes_nothing():
     """Attention is a mean over a set: the order of keys and values is nothing, that of the queries goes through."""
     rng = np.random.default_rng(0)
@@ -204,9 +168,3 @@ def test_any_geometry(batch, heads, repeats, queries, keys, features, values, ma
     arrays = [(batch, heads * repeats, queries, features), (batch, heads, keys, features), (1, heads, keys, values)]
     assert_case(Case(NAME, [*arrays, masks[mask]], enable_gqa=True), np.float64)
     assert_case(Case(NAME, [(batch, 1, queries, features), *arrays[1:], masks[min(mask, 1)]]), np.float64)
-
-
-@pytest.mark.parametrize(("args", "kwargs", "message"), REFUSED)
-def test_bad_input_is_named(args, kwargs, message):
-    with pytest.raises((ValueError, TypeError), match=f"{NAME}: {message}"):
-        F.scaled_dot_product_attention(*args, **kwargs)

@@ -8,17 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlib.scratch import functional as F
+from cnnlib.scratch import manual_seed
 from cnnlib.scratch.functional.pooling import avg_pool2d_textbook, max_pool2d_textbook
 from cnnlib.testing import assert_close
-from tests.parity import (
-    Case,
-    assert_case,
-    assert_equals_torch,
-    assert_errors,
-    assert_grad_output_is_checked,
-    assert_gradients,
-    assert_samples,
-)
+from tests.parity import Case, assert_case, assert_equals_torch, samples
+
+FRACTIONAL = "fractional_max_pool2d"
 
 
 def ties(*shape):
@@ -41,6 +36,15 @@ def half_zero(*shape):
         x[0] = 0
         return x
     return half_zero
+
+
+def uniform(*shape):
+    """Numbers in [0, 1) of which torch cannot give a gradient; see `constants` of parity.py."""
+    def uniform(rng, dtype):
+        array = rng.random(shape, dtype=dtype)
+        array.flags.writeable = False
+        return array
+    return uniform
 
 
 SMOOTH = [          # where no two elements of a window are equal, so that differences exist
@@ -88,6 +92,13 @@ SMOOTH = [          # where no two elements of a window are equal, so that diffe
     Case("lp_pool2d", [positive(2, 3, 7, 5)], norm_type=-1, kernel_size=2),
     Case("lp_pool2d", [(2, 3, 7, 5)], norm_type=float("inf"), kernel_size=(3, 2), stride=2),
     Case("lp_pool2d", [(2, 3, 7, 5)], norm_type=-float("inf"), kernel_size=2, ceil_mode=True),
+    Case(FRACTIONAL, [(2, 3, 11, 8)], kernel_size=2, output_size=(7, 5), _random_samples=uniform(2, 3, 2)),
+    Case(FRACTIONAL, [(2, 3, 11, 8)], kernel_size=(3, 2), output_size=4, _random_samples=uniform(2, 3, 2)),
+    Case(FRACTIONAL, [(3, 9, 14)], kernel_size=(2, 4), output_size=(8, 3), _random_samples=uniform(1, 3, 2)),
+    Case(FRACTIONAL, [(2, 3, 11, 8)], kernel_size=2, output_ratio=(0.7, 0.55), return_indices=True,
+         _random_samples=uniform(2, 3, 2)),
+    Case(FRACTIONAL, [(1, 2, 5, 7)], kernel_size=(3, 1), output_size=1, _random_samples=uniform(1, 2, 2)),
+    Case(FRACTIONAL, [(1, 2, 5, 7)], kernel_size=1, output_size=(5, 7), _random_samples=uniform(1, 2, 2)),
 ]
 CASES = SMOOTH + [
     Case("max_pool1d", [ties(2, 3, 12)], kernel_size=5, stride=1, padding=2, return_indices=True),
@@ -96,6 +107,8 @@ CASES = SMOOTH + [
     Case("max_pool3d", [ties(2, 1, 5, 6, 7)], kernel_size=(2, 3, 3), stride=1, return_indices=True),
     Case("adaptive_max_pool2d", [ties(2, 3, 10, 9)], output_size=(4, 2), return_indices=True),
     Case("adaptive_max_pool3d", [ties(2, 1, 5, 6, 7)], output_size=3, return_indices=True),
+    Case(FRACTIONAL, [ties(2, 3, 11, 8)], kernel_size=3, output_size=(5, 4), return_indices=True,
+         _random_samples=uniform(2, 3, 2)),
     Case("lp_pool2d", [half_zero(2, 3, 4, 5)], norm_type=2, kernel_size=2),
     Case("max_pool2d", [(0, 3, 8, 9)], kernel_size=2, return_indices=True),
     Case("avg_pool2d", [(0, 3, 8, 9)], kernel_size=2),
@@ -104,7 +117,13 @@ CASES = SMOOTH + [
     Case("max_pool2d", [(600, 1, 30, 31)], kernel_size=3, stride=2, padding=1, return_indices=True),   # many blocks
     Case("avg_pool2d", [(600, 1, 30, 31)], kernel_size=3, stride=2, padding=1),
 ]
-ADAPTIVE = [f"adaptive_{kind}_pool{n}d" for kind in ("avg", "max") for n in (1, 2, 3)]
+SAMPLES = [(f"{adaptive}{kind}_pool{n}d", "") for adaptive in ("", "adaptive_") for kind in ("max", "avg")
+           for n in (1, 2, 3)]
+REFUSED = {
+    "max_pool1d": 24, "max_pool2d": 7, "max_pool3d": 7, "avg_pool1d": 2, "avg_pool2d": 5, "avg_pool3d": 6,
+    "adaptive_avg_pool1d": 2, "adaptive_avg_pool2d": 3, "adaptive_avg_pool3d": 3,
+    "adaptive_max_pool1d": 2, "adaptive_max_pool2d": 3, "adaptive_max_pool3d": 3,
+}
 x2, x4, x5 = np.zeros((6, 5)), np.zeros((2, 3, 6, 5)), np.zeros((2, 3, 4, 6, 5))
 # function, arguments, keywords, what the message must hold
 BAD = [
@@ -136,36 +155,18 @@ BAD = [
     (F.lp_pool2d, (x4, 0, 2), {}, "lp_pool2d: norm_type must be a number other than 0, got 0"),
     (F.lp_pool2d, (x4, "inf", 2), {}, "lp_pool2d: norm_type must be a number other than 0, got 'inf'"),
     (F.lp_pool2d, (x4, 2, 7), {}, "lp_pool2d: kernel_size .* does not fit"),
+    (F.fractional_max_pool2d, (x4, 2), {}, "fractional_max_pool2d: give output_size or output_ratio"),
+    (F.fractional_max_pool2d, (x4, 0, 2), {}, "fractional_max_pool2d: kernel_size must be at least 1, got 0"),
+    (F.fractional_max_pool2d, (x4, 2, 6), {}, "6 windows of kernel_size 2 do not fit into 6 pixels; .* from 1 to 5"),
+    (F.fractional_max_pool2d, (x4, 2, (5, 5)), {}, "5 windows of kernel_size 2 do not fit into 5 pixels"),
+    (F.fractional_max_pool2d, (x4, 2, None, 1.5), {}, "output_ratio must be a number or two between 0 and 1, got 1.5"),
+    (F.fractional_max_pool2d, (x4, 2, None, (0.5, 0.1)), {}, "0 windows of kernel_size 2 do not fit into 5 pixels"),
+    (F.fractional_max_pool2d, (x4[0, 0], 2, 2), {}, "fractional_max_pool2d: input needs 4 axes"),
+    (F.fractional_max_pool2d, (x4, 2, 2), {"_random_samples": np.zeros((3, 2))}, r"must be \(2, 3, 2\), got shape"),
+    (F.fractional_max_pool2d, (x4, 2, 2), {"rng": "seed"}, "rng must be None, a NumPy generator or an int seed"),
     (max_pool2d_textbook, (x4, 7), {}, "max_pool2d_textbook: kernel_size .* does not fit"),
     (avg_pool2d_textbook, (x2, 2), {}, "avg_pool2d_textbook: input needs 4 axes"),
 ]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_equals_torch(case, dtype):
-    assert_case(case, dtype)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("name", [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)] + ADAPTIVE)
-def test_equals_torch_on_its_own_samples(name, dtype):
-    assert_samples(name, dtype=dtype)
-
-
-@pytest.mark.parametrize(("name", "count"), [
-    ("max_pool1d", 24), ("max_pool2d", 7), ("max_pool3d", 7), ("avg_pool1d", 2), ("avg_pool2d", 5), ("avg_pool3d", 6),
-    ("adaptive_avg_pool1d", 2), ("adaptive_avg_pool2d", 3), ("adaptive_avg_pool3d", 3),
-    ("adaptive_max_pool1d", 2), ("adaptive_max_pool2d", 3), ("adaptive_max_pool3d", 3),
-])
-def test_what_torch_refuses_is_refused(name, count):
-    assert_errors(name, count)
-
-
-@pytest.mark.parametrize("case", SMOOTH, ids=str)
-def test_backward_agrees_with_finite_differences(case):
-    assert_gradients(case)
-    assert_grad_output_is_checked(case)
 
 
 @settings(max_examples=200, deadline=None)
@@ -233,18 +234,6 @@ def test_without_windows_the_output_is_empty_and_the_gradient_0(name, shape, out
     np.testing.assert_array_equal(grad, np.zeros(shape))
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "max" in case.name or "lp" in case.name], ids=str)
-def test_what_is_saved_changes_no_number(case):
-    x, saved = case.arrays(np.float64)[0], {}
-    forward, backward = getattr(F, case.name), getattr(F, f"{case.name}_backward")
-    plain, kept = forward(x, **case.options), forward(x, **case.options, saved=saved)
-    for ours, theirs in zip(kept, plain, strict=True) if isinstance(plain, tuple) else [(kept, plain)]:
-        np.testing.assert_array_equal(ours, theirs)
-    grad_output = np.random.default_rng(1).normal(size=(plain[0] if isinstance(plain, tuple) else plain).shape)
-    np.testing.assert_array_equal(backward(grad_output, x, **case.options, saved=saved)[0],
-                                  backward(grad_output, x, **case.options)[0])
-
-
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
 def test_the_layout_of_the_input_does_not_matter(name):
     x = np.random.default_rng(0).normal(size=(9, 8, 3, 2)).transpose(3, 2, 1, 0)[..., ::-1]
@@ -266,3 +255,58 @@ def test_the_norm_grows_from_the_sum_to_the_maximum():
     x = np.abs(np.random.default_rng(0).normal(size=(2, 3, 6, 4)))
     assert_close(F.lp_pool2d(x, 1, 2), 4 * F.avg_pool2d(x, 2))
     assert_close(F.lp_pool2d(x, 500, 2), F.max_pool2d(x, 2), 1e-2)
+
+
+# ---- fractional max pool: torch's numbers with torch's samples ----
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_fractional_pool_equals_torch_on_its_own_samples(dtype):
+    """Most of them leave the samples to chance: those get the same ones here and there."""
+    count = 0
+    for label, theirs, args, kwargs in samples(FRACTIONAL, dtype=dtype):
+        if "_random_samples" not in kwargs:
+            kwargs = {**kwargs, "_random_samples": torch.rand(*args[0].shape[:2], 2, dtype=dtype).numpy()}
+            kwargs["_random_samples"].flags.writeable = False
+        assert_equals_torch(label, F.fractional_max_pool2d, F.fractional_max_pool2d_backward, theirs, args, kwargs)
+        count += 1
+    assert count >= 37
+
+
+def test_fractional_pool_equals_torch_for_many_geometries():
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        kernel, out = rng.integers(1, 5, 2), rng.integers(1, 7, 2)
+        size = kernel + out - 1 + rng.integers(0, 9, 2)
+        for dtype in (np.float32, np.float64):
+            assert_case(Case(FRACTIONAL, [ties(2, 2, *size)], kernel_size=tuple(map(int, kernel)), return_indices=True,
+                             output_size=tuple(map(int, out)), _random_samples=uniform(2, 2, 2)), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_product_that_is_nearly_an_int_is_rounded_as_torch_rounds_it(dtype):
+    """α = (40 − 2)/(27 − 1) = 19/13, so (i + r)·α is an int for some i where r is a multiple of 13/19, less its int."""
+    r = (13 * np.arange(19) / 19 % 1).astype(dtype)
+    r = np.stack([r, r[::-1]], axis=-1)[None]                            # (1, 19, 2)
+    x = np.random.default_rng(1).normal(size=(1, 19, 40, 40)).astype(dtype)
+    want = T.fractional_max_pool2d(torch.from_numpy(x), 2, 27, _random_samples=torch.from_numpy(r.copy()))
+    np.testing.assert_array_equal(F.fractional_max_pool2d(x, 2, 27, _random_samples=r), want.numpy())
+
+
+def test_without_samples_the_windows_are_drawn_from_the_generator():
+    x, saved = np.random.default_rng(0).normal(size=(2, 3, 12, 9)), {}
+    out, indices = F.fractional_max_pool2d(x, 2, output_ratio=0.6, return_indices=True, rng=5, saved=saved)
+    theirs, places = T.fractional_max_pool2d(
+        torch.from_numpy(x), 2, output_size=(7, 5), return_indices=True,
+        _random_samples=torch.from_numpy(np.random.default_rng(5).random((2, 3, 2))))
+    np.testing.assert_array_equal(out, theirs.numpy())
+    np.testing.assert_array_equal(indices, places.numpy())
+    results = []
+    for _ in range(2):
+        manual_seed(1)
+        results.append(F.fractional_max_pool2d(x, 2, output_ratio=0.6))
+    np.testing.assert_array_equal(*results)
+    for kept in ({"saved": saved}, {"rng": 5}):
+        grad, = F.fractional_max_pool2d_backward(out, x, 2, output_ratio=0.6, **kept)
+        assert_close(grad.sum(), out.sum())
+    with pytest.raises(ValueError, match="fractional_max_pool2d_backward: where the windows were is needed"):
+        F.fractional_max_pool2d_backward(out, x, 2, output_ratio=0.6)

@@ -118,7 +118,7 @@ def test_the_weights_are_those_of_the_blocks_and_of_the_engine():
     x = torch.randn(3, 5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     q, k, v = (part.detach().numpy() for part in block.project(x))
     weights = A.attention_weights(q, k)
-    assert_close(weights, block.weights(x))
+    assert_close(weights, block.attention_weights(x))
     assert_close(weights @ v, F.scaled_dot_product_attention(q, k, v))
 
 

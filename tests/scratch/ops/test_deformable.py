@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-import torch
 
 from cnnlib import blocks
 from cnnlib.scratch import Tensor, apply
 from cnnlib.scratch.functional import conv2d
+from cnnlib.scratch.ops import deformable
 from cnnlib.scratch.ops.deformable import deform_conv2d, deform_conv2d_backward
 from cnnlib.testing import assert_close
+from tests.parity import Case, given
 
 x4, w4, o18 = np.zeros((2, 4, 6, 5)), np.zeros((3, 4, 3, 3)), np.zeros((2, 18, 4, 3))
 BAD = [
@@ -31,87 +32,75 @@ BAD = [
 ]
 
 # stride, padding, dilation, then: groups, groups of offsets, kernel
-CASES = [
+GEOMETRIES = [
     ((1, 0, 1), 1, 1, (3, 3)),
     (((2, 1), (1, 2), (1, 2)), 2, 1, (3, 2)),
     (((1, 3), (0, 1), (2, 1)), 1, 2, (2, 3)),
     ((2, 2, 2), 2, 4, (1, 3)),
     ((1, 1, 1), 4, 2, (2, 1)),
 ]
-NAMES = ["input", "offset", "weight", "bias", "mask"]
 
 
-def draw(options, groups, parts, kernel, whole=False):
-    """input, offset, weight, bias, mask; whole: at pixels, where slopes jump."""
-    rng = np.random.default_rng(0)
-    x, weight, bias = rng.normal(size=(2, 4, 7, 8)), rng.normal(size=(8, 4 // groups, *kernel)), rng.normal(size=8)
-    size = conv2d(x, weight, bias, *options, groups).shape[2:]
-    taps = kernel[0] * kernel[1]
-    offset = 2 * rng.normal(size=(2, 2 * parts * taps, *size))
-    return [x, offset.round() if whole else offset, weight, bias, rng.uniform(size=(2, parts * taps, *size))]
+def offsets(*shape):
+    def offsets(rng, dtype):
+        return (2 * rng.normal(size=shape)).astype(dtype)
+    return offsets
 
 
-@pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("given", ["bias and mask", "bias", "mask"])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_forward_and_backward_equal_the_torch_block(case, given, whole):
-    options, arrays = case[0], draw(*case, whole)
-    named = [*NAMES[:3], *given.split(" and ")]
-    arrays = [array if name in named else None for name, array in zip(NAMES, arrays, strict=True)]
-    before = [None if array is None else array.copy() for array in arrays]
-    tensors = [None if array is None else torch.from_numpy(array.copy()).requires_grad_() for array in arrays]
-    want = blocks.deform_conv2d(*tensors[:4], *options, mask=tensors[4])
-    assert_close(deform_conv2d(*arrays[:4], *options, mask=arrays[4]), want)
-
-    grad_output = np.random.default_rng(1).normal(size=want.shape)
-    want.backward(torch.from_numpy(grad_output))
-    grads = deform_conv2d_backward(grad_output, *arrays[:4], *options, mask=arrays[4])
-    assert len(grads) == 5
-    for name, grad, tensor, array, old in zip(NAMES, grads, tensors, arrays, before, strict=True):
-        assert (grad is None) == (tensor is None), name
-        if tensor is not None:
-            assert_close(grad, tensor.grad)
-            np.testing.assert_array_equal(array, old, err_msg=f"{name} was changed")
+def whole(*shape):
+    """To pixels, where slopes jump."""
+    def whole(rng, dtype):
+        return (2 * rng.normal(size=shape)).round().astype(dtype)
+    return whole
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_backward_agrees_with_central_differences(case):
-    """Σ g·f(a + h·d) − Σ g·f(a − h·d) ≈ 2h Σ da·d        for each array a in a random direction d"""
-    options, arrays = case[0], draw(*case)
-    rng, step = np.random.default_rng(2), 1e-6
-
-    def value(*arrays):
-        return deform_conv2d(*arrays[:4], *options, mask=arrays[4])
-
-    grad_output = rng.normal(size=value(*arrays).shape)
-    grads = deform_conv2d_backward(grad_output, *arrays[:4], *options, mask=arrays[4])
-    for i, grad in enumerate(grads):
-        direction = rng.normal(size=arrays[i].shape)
-        ends = [value(*arrays[:i], arrays[i] + move * direction, *arrays[i + 1:]) for move in (step, -step)]
-        numeric = np.sum(grad_output * (ends[0] - ends[1])) / (2 * step)
-        assert_close(np.sum(grad * direction), numeric, tolerance=1e-6)
+def case(options, groups, parts, kernel, *, offset=offsets, bias=True, mask=True):
+    x, weight, taps = (2, 4, 7, 8), (8, 4 // groups, *kernel), kernel[0] * kernel[1]
+    size = conv2d(np.ones(x), np.ones(weight), None, *options, groups).shape[2:]
+    arrays = [x, offset(2, 2 * parts * taps, *size), weight, (8,) if bias else given(None)]
+    return Case("deform_conv2d", arrays, within=deformable, reference=blocks.deform_conv2d,
+                **dict(zip(("stride", "padding", "dilation"), options, strict=True)),
+                **{"mask": shares(2, parts * taps, *size)} if mask else {})
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_without_offsets_it_is_a_convolution(case):
-    x, offset, weight, bias, _ = draw(*case)
-    assert_close(deform_conv2d(x, 0 * offset, weight, bias, *case[0]), conv2d(x, weight, bias, *case[0], case[1]))
+def shares(*shape):
+    """A mask."""
+    def shares(rng, dtype):
+        return rng.uniform(size=shape).astype(dtype)
+    return shares
+
+
+SMOOTH = [case(*geometry) for geometry in GEOMETRIES]
+CASES = [case(*geometry, offset=offset, bias=bias, mask=mask) for geometry in GEOMETRIES for offset in (offsets, whole)
+         for bias, mask in ((True, True), (True, False), (False, True))]
+
+
+def draw(*geometry):
+    """input, offset, weight, bias, mask"""
+    return [case(*geometry).bound(np.float64)[name] for name in ("input", "offset", "weight", "bias", "mask")]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_without_offsets_it_is_a_convolution(geometry):
+    options, groups, *_ = geometry
+    x, offset, weight, bias, _ = draw(*geometry)
+    assert_close(deform_conv2d(x, 0 * offset, weight, bias, *options), conv2d(x, weight, bias, *options, groups))
 
 
 def test_it_keeps_the_dtype_and_takes_no_images():
-    arrays = [array.astype(np.float32) for array in draw(*CASES[1])]
-    out = deform_conv2d(*arrays[:4], *CASES[1][0], mask=arrays[4])
+    arrays = [array.astype(np.float32) for array in draw(*GEOMETRIES[1])]
+    out = deform_conv2d(*arrays[:4], *GEOMETRIES[1][0], mask=arrays[4])
     assert out.dtype == np.float32
-    grads = deform_conv2d_backward(out, *arrays[:4], *CASES[1][0], mask=arrays[4])
+    grads = deform_conv2d_backward(out, *arrays[:4], *GEOMETRIES[1][0], mask=arrays[4])
     assert [grad.dtype for grad in grads] == [np.float32] * 5
-    none = deform_conv2d(arrays[0][:0], arrays[1][:0], *arrays[2:4], *CASES[1][0])
+    none = deform_conv2d(arrays[0][:0], arrays[1][:0], *arrays[2:4], *GEOMETRIES[1][0])
     assert none.shape == (0, *out.shape[1:])
-    grads = deform_conv2d_backward(none, arrays[0][:0], arrays[1][:0], *arrays[2:4], *CASES[1][0])
+    grads = deform_conv2d_backward(none, arrays[0][:0], arrays[1][:0], *arrays[2:4], *GEOMETRIES[1][0])
     assert not any(np.any(grad) for grad in grads)
 
 
 def test_what_is_no_number_stays_one_and_far_outside_is_zero():
-    x, offset, weight, bias, _ = draw(*CASES[0])
+    x, offset, weight, bias, _ = draw(*GEOMETRIES[0])
     assert_close(deform_conv2d(x, 0 * offset - 1e9, weight), np.zeros((2, 8, *offset.shape[2:])))
     offset[1, 3, 2, 4] = np.nan
     wrong = np.isnan(deform_conv2d(x, offset, weight, bias))
@@ -119,10 +108,10 @@ def test_what_is_no_number_stays_one_and_far_outside_is_zero():
 
 
 def test_the_engine_takes_it_as_an_operation():
-    x, offset, weight, bias, _ = draw(*CASES[1])
+    x, offset, weight, bias, _ = draw(*GEOMETRIES[1])
     tensors = [Tensor(array, requires_grad=True) for array in (x, offset, weight, bias)]
-    out = apply(deform_conv2d, *tensors, *CASES[1][0])
+    out = apply(deform_conv2d, *tensors, *GEOMETRIES[1][0])
     out.backward(np.ones_like(out.data))
-    grads = deform_conv2d_backward(np.ones_like(out.data), x, offset, weight, bias, *CASES[1][0])
+    grads = deform_conv2d_backward(np.ones_like(out.data), x, offset, weight, bias, *GEOMETRIES[1][0])
     for tensor, grad in zip(tensors, grads[:4], strict=True):
         assert_close(tensor.grad.data, grad)

@@ -1,13 +1,16 @@
-"""Norms of weights equal torch's parametrizations, and in the limit the singular value decomposition."""
+"""Adaptive instance norm has another image's statistics; norms of weights equal torch's parametrizations."""
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as T
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from cnnlib.scratch.ops import normalization as spectral
+from cnnlib import blocks
+from cnnlib.scratch.ops import normalization
 from cnnlib.scratch.ops.normalization import (
+    adaptive_instance_norm,
     power_iteration,
     spectral_norm,
     spectral_norm_backward,
@@ -15,7 +18,7 @@ from cnnlib.scratch.ops.normalization import (
     weight_norm_backward,
 )
 from cnnlib.testing import assert_close
-from tests.parity import Case, assert_equals_torch, assert_grad_output_is_checked, assert_gradients
+from tests.parity import Case
 
 
 def unit(size):
@@ -28,6 +31,14 @@ def unit(size):
     return unit
 
 
+def torch_adaptive_instance_norm(content, style, eps=1e-5):
+    """In torch's own words."""
+    shape = (*style.shape[:2], *(1,) * (content.ndim - 2))
+    style = style.flatten(2)
+    return (T.instance_norm(content, eps=eps) * (style.var(2, correction=0) + eps).sqrt().reshape(shape)
+            + style.mean(2).reshape(shape))
+
+
 def torch_spectral_norm(weight, u, v, dim=0):
     matrix = weight.movedim(dim, 0).flatten(1)
     return weight / torch.dot(u, torch.mv(matrix, v))
@@ -37,18 +48,42 @@ def torch_weight_norm(g, v, dim=0):
     return torch._weight_norm(v, g, -1 if dim is None else dim)          # so torch's own parametrization writes it
 
 
-WEIGHT = [
-    Case("weight_norm", [(4, 1, 1, 1), (4, 3, 2, 5)], within=spectral),
-    Case("weight_norm", [(1, 3), (4, 3)], within=spectral, dim=1),
+def case(name, arrays, **options):
+    reference = {"adaptive_instance_norm": torch_adaptive_instance_norm, "spectral_norm": torch_spectral_norm,
+                 "weight_norm": torch_weight_norm}[name]
+    return Case(name, arrays, within=normalization, reference=reference, **options)
+
+
+ADAPTIVE = [
+    case("adaptive_instance_norm", [(2, 3, 5, 4), (2, 3, 7, 2)]),
+    case("adaptive_instance_norm", [(2, 3, 5, 4), (2, 3, 7, 2)], eps=0.3),
+    case("adaptive_instance_norm", [(1, 4, 9), (1, 4, 1)]),
+    case("adaptive_instance_norm", [(2, 2, 3, 4, 2), (2, 2, 2, 1, 5)]),
 ]
-ONE = Case("weight_norm", [(), (4, 3, 2)], within=spectral, dim=None)
 SPECTRAL = [
-    Case("spectral_norm", [(4, 3, 2, 5), unit(4), unit(30)], within=spectral),
-    Case("spectral_norm", [(4, 3, 2, 5), unit(3), unit(40)], within=spectral, dim=1),
-    Case("spectral_norm", [(4, 7), unit(4), unit(7)], within=spectral),
+    case("spectral_norm", [(4, 3, 2, 5), unit(4), unit(30)]),
+    case("spectral_norm", [(4, 3, 2, 5), unit(3), unit(40)], dim=1),
+    case("spectral_norm", [(4, 7), unit(4), unit(7)]),
 ]
+ONE = case("weight_norm", [(), (4, 3, 2)], dim=None)
+CASES = SMOOTH = [
+    *ADAPTIVE,
+    *SPECTRAL,
+    case("weight_norm", [(4, 1, 1, 1), (4, 3, 2, 5)]),
+    case("weight_norm", [(1, 3), (4, 3)], dim=1),
+    ONE,
+]
+x = np.ones((2, 3, 5, 4))
 w = np.ones((4, 3, 2))
 BAD = [
+    (adaptive_instance_norm, (x, x[:1]), {}, "content and style must agree in N and C"),
+    (adaptive_instance_norm, (x[0, 0], x), {}, r"content must be \(N, C, \*\) and not empty, got shape \(5, 4\)"),
+    (adaptive_instance_norm, (x, x[:, :, :0]), {}, r"style must be \(N, C, \*\) and not empty"),
+    (adaptive_instance_norm, (x, None), {}, "style must be a NumPy array, got None"),
+    (adaptive_instance_norm, (x, x.astype("f")), {}, "all arrays must have one dtype"),
+    (adaptive_instance_norm, (x, x), {"eps": None}, "adaptive_instance_norm: eps must be a number, got None"),
+    (adaptive_instance_norm, (x, x), {"eps": np.nan}, "eps must be at least 0, got nan"),
+    (adaptive_instance_norm, (x, x), {"eps": -1}, "eps must be at least 0, got -1"),
     (power_iteration, (w, np.ones(5)), {}, r"power_iteration: v must have shape \(6,\), got \(5,\)"),
     (power_iteration, (w, np.ones(6), 0), {}, "power_iteration: n must be an int of at least 1, got 0"),
     (power_iteration, (np.ones(4), np.ones(4)), {}, "power_iteration: weight must have at least two axes"),
@@ -62,31 +97,26 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("case", WEIGHT + [ONE] + SPECTRAL, ids=str)
-def test_equals_torch(case, dtype):
-    reference = {"weight_norm": torch_weight_norm, "spectral_norm": torch_spectral_norm}[case.name]
-    assert_equals_torch(str(case), case.forward, case.backward, reference, case.arrays(dtype), case.options)
+def test_the_output_of_adaptive_instance_norm_has_the_statistics_of_the_style():
+    rng = np.random.default_rng(0)
+    content, style = rng.normal(3, 2, size=(2, 3, 6, 5)), rng.normal(-1, 4, size=(2, 3, 4, 7))
+    out = adaptive_instance_norm(content, style, eps=0)
+    assert_close(out.mean((2, 3)), style.mean((2, 3)))
+    assert_close(out.std((2, 3)), style.std((2, 3)))
+    assert_close(adaptive_instance_norm(content, content), content)
+    assert_close(adaptive_instance_norm(5 * content - 2, style, eps=0), out)
 
 
-@pytest.mark.parametrize("case", WEIGHT, ids=str)
-def test_backward_of_weight_norm_agrees_with_finite_differences(case):
-    assert_gradients(case)
-    assert_grad_output_is_checked(case)
+def test_the_torch_block_of_adaptive_instance_norm_is_the_same():
+    content, style = (array for array in ADAPTIVE[0].arrays(np.float64))
+    assert_close(adaptive_instance_norm(content, style),
+                 blocks.adaptive_instance_norm(torch.from_numpy(content), torch.from_numpy(style)))
 
 
 @pytest.mark.parametrize("case", SPECTRAL, ids=str)
-def test_backward_of_spectral_norm_agrees_with_finite_differences(case):
-    """u and v have no gradient, so only the weight moves."""
-    weight, u, v = case.arrays(np.float64)
-    rng, step = np.random.default_rng(0), 1e-6
-    dy, direction = rng.normal(size=weight.shape), rng.normal(size=weight.shape)
-    ends = [spectral_norm(weight + sign * step * direction, u, v, **case.options) for sign in (1, -1)]
-    grad, *none = spectral_norm_backward(dy, weight, u, v, **case.options)
-    assert none == [None, None]
-    numeric, analytic = np.sum(dy * (ends[0] - ends[1])) / (2 * step), np.sum(grad * direction)
-    assert_close(analytic / numeric, 1.0, 1e-6)
-    assert_grad_output_is_checked(case)
+def test_the_singular_vectors_have_no_gradient(case):
+    arguments = case.bound(np.float64)
+    assert spectral_norm_backward(np.ones_like(arguments["weight"]), **arguments)[1:] == (None, None)
 
 
 def test_the_gradient_of_one_norm_for_all():

@@ -273,6 +273,92 @@ BAD = [
 ]
 
 
+KINDS = {
+    "SGD": {"lr": 0.1}, "SGD with momentum": {"lr": 0.1, "momentum": 0.9}, "Adam": {"lr": 0.01}, "AdamW": {"lr": 0.01},
+    "RMSprop": {"lr": 0.01}, "RMSprop centered": {"lr": 0.01, "momentum": 0.5, "centered": True},
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_one_enormous_gradient_ends_nothing(name):
+    """Its square overflows float32; the average must stay finite, and other numbers go on moving."""
+    parameter = nn.Parameter(np.zeros(2, np.float32))
+    optimizer = getattr(optim, name.split()[0])([parameter], **KINDS[name])
+    for gradient in ([1e25, 1.0], *[[1.0, 1.0]] * 3):
+        before = parameter.data.copy()
+        parameter.grad = Tensor(np.array(gradient, np.float32))
+        optimizer.step()
+        assert np.isfinite(parameter.data).all() and parameter.data[1] != before[1]
+    arrays = [value for key, value in optimizer.state.get(parameter, {}).items() if key != "step"]
+    assert all(np.isfinite(array).all() for array in arrays)
+
+
+@pytest.mark.parametrize("gradient", [1e18, 1e19, 3e19])
+def test_a_large_gradient_moves_as_in_exact_arithmetic(gradient):
+    """g² is beyond float32, (1 − β₂) g² is not: the first step of Adam is lr, whatever the gradient."""
+    parameter = nn.Parameter(np.zeros(3, np.float32))
+    optimizer = optim.Adam([parameter], lr=0.01)
+    parameter.grad = Tensor(np.array([gradient, -gradient, 1], np.float32))
+    optimizer.step()
+    np.testing.assert_allclose(parameter.data, [-0.01, 0.01, -0.01], rtol=1e-5)
+
+
+@pytest.mark.parametrize("gradients", [[np.nan, 1.0], [np.inf, 1.0], [1e30, 1e30], [3.0, 4.0], [0.1, 0.2]], ids=str)
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, np.inf])
+def test_clipping_by_a_norm_that_is_no_number_is_torchs(gradients, norm_type):
+    ours, theirs = [], []
+    for gradient in gradients:
+        ours.append(nn.Parameter(np.zeros(1)))
+        ours[-1].grad = Tensor(np.array([gradient]))
+        theirs.append(torch.zeros(1, dtype=torch.float64, requires_grad=True))
+        theirs[-1].grad = torch.tensor([gradient], dtype=torch.float64)
+    norm = optim.clip_grad_norm_(ours, 1.0, norm_type)
+    np.testing.assert_allclose(norm, clip_grad_norm_(theirs, 1.0, norm_type).numpy(), rtol=1e-12)
+    for mine, their in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine.grad.data, their.grad.numpy(), rtol=1e-10)
+
+
+def test_the_norm_of_large_gradients_in_float32_is_finite():
+    parameter = nn.Parameter(np.zeros(2, np.float32))
+    parameter.grad = Tensor(np.array([3e30, 4e30], np.float32))
+    assert_close(optim.clip_grad_norm_([parameter], 1.0), 5e30, 1e-6)
+    np.testing.assert_allclose(parameter.grad.data, [0.6, 0.8], rtol=1e-5)
+    assert parameter.grad.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_state_of_torchs_is_gone_on_from(name):
+    kind, rng = name.split()[0], np.random.default_rng(0)
+    start, gradients = rng.normal(size=(2, 3)), rng.normal(size=(4, 2, 3))
+    theirs = torch.tensor(start, requires_grad=True)
+    optimizer = getattr(torch.optim, kind)([theirs], **KINDS[name])
+    for gradient in gradients[:2]:
+        theirs.grad = torch.tensor(gradient)
+        optimizer.step()
+    ours = nn.Parameter(theirs.detach().numpy().copy())
+    twin = getattr(optim, kind)([ours], **{**KINDS[name], "lr": 5.0})                   # the state brings its lr
+    twin.load_state_dict(optimizer.state_dict())
+    for gradient in gradients[2:]:
+        theirs.grad, ours.grad = torch.tensor(gradient), Tensor(gradient)
+        optimizer.step(), twin.step()
+    assert_close(ours.data, theirs.detach(), 1e-12)
+
+
+@pytest.mark.parametrize(("kind", "options", "message"), [
+    ("Adam", {"amsgrad": True}, "amsgrad"), ("SGD", {"momentum": 0.9, "maximize": True}, "maximize"),
+    ("AdamW", {}, "decoupled_weight_decay"), ("RMSprop", {}, "exp_avg, exp_avg_sq of its shape, got .*square_avg"),
+])
+def test_a_state_that_would_step_otherwise_is_refused_and_nothing_changes(kind, options, message):
+    theirs = torch.ones(3, requires_grad=True)
+    optimizer = getattr(torch.optim, kind)([theirs], lr=0.1, **options)
+    theirs.grad = torch.ones(3)
+    optimizer.step()
+    twin = (optim.SGD if kind == "SGD" else optim.Adam)([nn.Parameter(np.ones(3))], lr=0.5)
+    with pytest.raises((TypeError, ValueError), match=message):
+        twin.load_state_dict(optimizer.state_dict())
+    assert twin.param_groups[0]["lr"] == 0.5 and not twin.state
+
+
 @pytest.mark.parametrize(("function", "args", "kwargs", "message"), BAD)
 def test_bad_input_is_named(function, args, kwargs, message):
     for group in sgd.param_groups:

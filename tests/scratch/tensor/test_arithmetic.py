@@ -19,8 +19,8 @@ CASES = [
     *[(name, shapes, {}) for name in ("add", "sub", "mul", "div", "maximum", "minimum")
       for shapes in ([x, y], [x, row], [column, x], [x, ()], [(), row], [one, x], [(0, 3), (3,)])],
     *[("pow", [x], {"exponent": exponent}) for exponent in (0, 1, 2, 3, -1, 2.0, -2)],
-    *[(name, [x], {}) for name in ("neg", "exp", "sin", "cos", "abs", "sum", "mean", "var", "amax", "amin")],
-    *[(name, [x], {"dim": dim, "keepdim": keepdim}) for name in ("sum", "mean", "var", "amax", "amin")
+    *[(name, [x], {}) for name in ("neg", "exp", "sin", "cos", "abs", "sum", "mean", "var", "std", "amax", "amin")],
+    *[(name, [x], {"dim": dim, "keepdim": keepdim}) for name in ("sum", "mean", "var", "std", "amax", "amin")
       for dim in (1, -1, (0, 2), (2, -3)) for keepdim in (False, True)],
     ("var", [x], {"dim": (0, 1), "correction": 0}), ("var", [x], {"correction": 2}),
     ("clamp", [x], {"min": -0.5, "max": 0.25}), ("clamp", [x], {"max": 0}), ("clamp", [x], {"min": 1, "max": -1}),
@@ -85,6 +85,7 @@ BAD = [
     (arithmetic.sum, (a, (0, -2)), {}, "sum: dim must name an axis once"),
     (arithmetic.mean, (i,), {}, "mean: input must be float32 or float64, got int64"),
     (arithmetic.var, (a, 1.0), {}, "var: dim must be None, an int or ints, got 1.0"),
+    (arithmetic.std, (i,), {}, "var: input must be float32 or float64, got int64"),
     (arithmetic.amax, (np.ones((2, 0)), 1), {}, r"amax: the axes \(1,\) of an input of shape \(2, 0\) hold no number"),
     (arithmetic.amin, (np.ones(0),), {}, "amin: the axes .* hold no number"),
     (arithmetic.matmul, (a, a), {}, "matmul: rows of 3 numbers do not fit columns of 2"),
@@ -311,3 +312,102 @@ def test_every_operation_has_its_line_in_bad():
     forward = {name for name in arithmetic.__all__ if not name.endswith("_backward")}
     assert forward == {function.__name__ for function, *_ in BAD}
     assert all(f"{name}_backward" in arithmetic.__all__ for name in forward - {"sum_to_shape"})
+
+
+# ---- an infinite gradient, and a root of 0 ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["clamp", "maximum", "minimum", "where", "amax", "pow"])
+def test_what_passes_no_gradient_stops_an_infinite_one_too(name):
+    """0 · ∞ is NaN: a gradient is selected, not multiplied by a mask."""
+    a, b = np.array([-5.0, 0.5, 3.0]), np.array([-1.0, 2.0, 1.0])
+    up = np.array([np.inf, -np.inf, np.inf])
+    mask, power = a > 0, np.array([0.0, 1.0, 0.0])
+    grads = {
+        "clamp": lambda: arithmetic.clamp_backward(up, a, 0, 1),
+        "maximum": lambda: arithmetic.maximum_backward(up, a, b),
+        "minimum": lambda: arithmetic.minimum_backward(up, a, b),
+        "where": lambda: arithmetic.where_backward(up, mask, a, b)[1:],
+        "amax": lambda: arithmetic.amax_backward(up[:1], np.stack([a]), dim=1),
+        "pow": lambda: arithmetic.pow_backward(up, a, power)[:1],
+    }[name]()
+    chosen = {"clamp": [(a >= 0) & (a <= 1)], "maximum": [a > b, b > a], "minimum": [a < b, b < a],
+              "where": [mask, ~mask], "amax": [np.stack([a == 3])], "pow": [power != 0]}[name]
+    for grad, passes in zip(grads, chosen, strict=True):
+        np.testing.assert_array_equal(grad, np.where(passes, up if name != "amax" else np.inf, 0))
+
+
+@pytest.mark.parametrize("axes", [None, 0, 1])
+@pytest.mark.parametrize("correction", [0, 1])
+def test_the_gradient_of_std_is_torchs_where_all_numbers_are_equal(axes, correction):
+    numbers = np.array([[3.0, 3, 3], [1, 3, 2]])[:, :3]
+    numbers[:, 1] = 3
+    ours, theirs = Tensor(numbers, requires_grad=True), torch.tensor(numbers, requires_grad=True)
+    ours.std(axes, correction).sum().backward()
+    theirs.std(axes, correction=correction).sum().backward()
+    assert np.isfinite(ours.grad.data).all()
+    assert_close(ours.grad.data, theirs.grad)
+
+
+def test_a_relu_before_a_root_stops_its_infinite_slope():
+    x = Tensor(np.array([-1.0, 4.0]), requires_grad=True)
+    x.clamp(0).sqrt().sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [0, 0.25])
+
+
+# ---- dtypes of tensors beside numbers, and of tensors without axes ---------------------------------------------------
+
+DTYPES = [np.bool_, np.uint8, np.int8, np.int16, np.int32, np.int64, np.float32, np.float64]
+BINARY = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b,
+          "==": lambda a, b: a == b, "<": lambda a, b: a < b, ">=": lambda a, b: a >= b}
+
+
+@pytest.mark.parametrize("operator", BINARY)
+@pytest.mark.parametrize("number", [True, 2, 255, -3, 300, 2.5], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+def test_a_number_beside_a_tensor_gives_torchs_dtype_and_numbers(dtype, number, operator):
+    array = np.array([0, 1, 1]).astype(dtype)
+    for turned in (False, True):
+        pairs = [(Tensor(array), number), (torch.tensor(array), number)]
+        try:
+            theirs = BINARY[operator](*(pairs[1][::-1] if turned else pairs[1]))
+        except RuntimeError:                     # torch refuses: bools subtracted, a number that does not fit
+            continue
+        got = BINARY[operator](*(pairs[0][::-1] if turned else pairs[0]))
+        assert got.dtype == theirs.numpy().dtype
+        np.testing.assert_array_equal(got.data, theirs.numpy())
+
+
+@pytest.mark.parametrize("operator", BINARY)
+@pytest.mark.parametrize("one", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize("other", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+def test_a_tensor_without_axes_changes_no_dtype_of_its_kind(one, other, operator):
+    array, scalar = np.array([3, 1, 0]).astype(one), np.array(2).astype(other)
+    try:
+        theirs = BINARY[operator](torch.tensor(array), torch.tensor(scalar))
+    except RuntimeError:
+        return
+    got = BINARY[operator](Tensor(array), Tensor(scalar))
+    assert got.dtype == theirs.numpy().dtype
+    np.testing.assert_array_equal(got.data, theirs.numpy())
+
+
+def test_gradients_come_back_in_the_dtype_of_each_operand():
+    a, b = np.array([1.5, -2, 3], np.float32), np.array(2.0)
+    for name in ("+", "-", "*", "/"):
+        ours, theirs = (Tensor(a, True), Tensor(b, True)), (torch.tensor(a, requires_grad=True),
+                                                          torch.tensor(b, requires_grad=True))
+        for pair in (ours, theirs):
+            BINARY[name](*pair).sum().backward()
+        for one, want in zip(ours, theirs, strict=True):
+            assert one.grad.dtype == want.grad.numpy().dtype
+            assert_close(one.grad.data, want.grad, 1e-6)
+
+
+@pytest.mark.parametrize("value", [2, True, 2.5, -1])
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+def test_masked_fill_keeps_the_dtype(dtype, value):
+    array, mask = np.array([0, 1, 1]).astype(dtype), np.array([True, False, True])
+    theirs = torch.tensor(array).masked_fill(torch.tensor(mask), value).numpy()
+    got = Tensor(array).masked_fill(Tensor(mask), value)
+    assert got.dtype == theirs.dtype
+    np.testing.assert_array_equal(got.data, theirs)

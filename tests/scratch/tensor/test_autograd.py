@@ -306,3 +306,13 @@ def test_the_tape_says_what_was_done():
     assert getattr(arithmetic, y._node.name) is arithmetic.sum
 
 
+@pytest.mark.parametrize("function", [
+    lambda x: np.stack([x, x]), lambda x: np.concatenate([x, x]), lambda x: np.dot(x, x), lambda x: np.sum(x),
+    lambda x: np.where([True, False], x, x), lambda x: np.einsum("i,i->", x, x), lambda x: np.linalg.norm(x),
+    lambda x: np.pad(x, 1), lambda x: np.clip(x, 0, 1), lambda x: np.exp(x), lambda x: np.mean(a=x),
+], ids=range(11))
+def test_numpys_functions_do_not_lose_a_gradient_in_silence(function):
+    numbers = np.array([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"np\.\w+ of a tensor that has a gradient would lose it"):
+        function(Tensor(numbers, requires_grad=True))
+    np.testing.assert_array_equal(function(Tensor(numbers)), function(numbers))
