@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 
-from .check import Case, compare, summarize, table
 from .questions import WEEKS
 from .sandbox import Sandbox, SandboxUnavailable, Stopped
 from .submission import Invalid, code_cells
+from .verdict import Case, compare, summarize, table
 
 CELL_SECONDS = 10                # a cell may take so long
 QUESTION_SECONDS = 10            # all cases of a question together

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from cnnlib.grading.batch.reports import Result, write
 from cnnlib.grading.marking import lost
 from cnnlib.grading.questions import find
-from cnnlib.grading.reports import Result, write
 from tests import marked
 
 STUDENTS = {"wrong": "wrong", "hostile%2F%25": '<script>alert(1)</script>"><img src=x onerror=alert(1)> ' + "x" * 200,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnlib.grading import check
-from cnnlib.grading.check import as_numbers
+from cnnlib.grading.verdict import as_numbers
 from cnnlib.scratch import signal
 
 
@@ -170,7 +170,7 @@ def test_seeds_draw_other_cases():
 
 
 def test_large_results_are_shown_around_the_first_difference():
-    from cnnlib.grading.check import table
+    from cnnlib.grading.verdict import table
 
     array = np.arange(30 * 40.0).reshape(30, 40)
     cells, note = table(array, (25, 33))

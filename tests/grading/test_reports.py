@@ -17,10 +17,10 @@ import pandas
 import pytest
 from bs4 import BeautifulSoup
 
-from cnnlib.grading import reports
+from cnnlib.grading.batch import reports
+from cnnlib.grading.batch.reports import Result, explain, write
 from cnnlib.grading.marking import lost
 from cnnlib.grading.questions import WEEKS, find
-from cnnlib.grading.reports import Result, explain, write
 from cnnlib.grading.submission import Submission
 from tests import marked
 

@@ -50,7 +50,7 @@ class Inert(types.ModuleType):
 
     def __await__(self):
         return Inert("result")
-        yield                                                            # so that it is a generator, which awaits nothing
+        yield                                                            # a generator, which awaits nothing
 
     def __enter__(self):
         return self
@@ -98,9 +98,9 @@ def _stand_in(self, *others, **options):
 
 
 Inert.__array_ufunc__ = Inert.__array_function__ = _stand_in             # whatever NumPy does to it
-for _name in """getitem add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor radd rsub rmul rmatmul
-                rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift rand ror rxor neg pos abs invert round lt le gt ge
-                """.split():
+for _name in """getitem add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor radd rsub rmul
+                rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift rand ror rxor neg pos abs invert round lt
+                le gt ge""".split():
     setattr(Inert, f"__{_name}__", _stand_in)
 
 
@@ -173,7 +173,7 @@ class Cells:
         self.name, self.errors = "", []
 
     def run(self, number, source, skip=(), at=lambda statement: None):
-        """Execute a cell but for the statements to skip, saying at which one it is. → the first error described, or None."""
+        """Execute a cell but for the statements to skip, saying at which it is. → its first error described, or None."""
         self.name, self.errors = f"<cell {number}>", []
         self.source(source.replace("\r\n", "\n").replace("\r", "\n"), skip, at)
         return self.errors[0] if self.errors else None

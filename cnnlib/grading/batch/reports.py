@@ -17,9 +17,9 @@ from pathlib import Path
 
 import jinja2
 
-from .marking import PASSED
-from .questions import WEEKS, find
-from .submission import show
+from ..marking import PASSED
+from ..questions import WEEKS, find
+from ..submission import show
 
 REASON = 500                     # characters of a reason in grades.csv
 TEXT = 600                       # of a text in a page, before control characters are written out
