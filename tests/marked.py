@@ -20,7 +20,7 @@ class Here:
     def wait_ready(self, seconds=30):
         pass
 
-    def run_cell(self, number, source, seconds, skip=()):
+    def run_cell(self, number, source, seconds, skip=(), rest=None):
         return None
 
     def call(self, name, arguments, seconds):

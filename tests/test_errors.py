@@ -165,7 +165,8 @@ INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.q
             "cnnlib.scratch.nn.weightless",         # test_nn.py gives each of these layers what its function refuses
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse
             *(f"cnnlib.grading.{name}" for name in ("gradescope", "marking", "submission", "verdict")),
-            *(f"cnnlib.grading.sandbox.{name}" for name in ("bubblewrap", "inside", "process", "seccomp", "trusting")),
+            *(f"cnnlib.grading.sandbox.{name}" for name in ("bubblewrap", "errors", "files", "inside", "process",
+                                                            "seccomp", "trusting")),
             *(f"cnnlib.grading.batch.{name}" for name in ("attempt", "cluster", "commands", "pool", "progress",
                                                           "reports", "store"))}
 # These are reached through the names that the packages export, and tested beside them.

@@ -58,7 +58,8 @@ def _verdict(question, cases, expected, judged, results, seconds):
 
 @dataclass
 class _Result:
-    value: object = None
+    got: np.ndarray | None = None                    # a copy: the answer may use its array again
+    problem: str | None = None
     error: BaseException | None = None
     changed: list = field(default_factory=list)      # positions of the inputs that the function changed
 
@@ -80,7 +81,7 @@ def _run(answer, cases, seconds):
             inputs = copy.deepcopy(case)
             result = _Result()
             try:
-                result.value = answer(*inputs)
+                result.got, result.problem = as_numbers(answer(*inputs))
             except _Stop:
                 return
             except BaseException as error:           # SystemExit and KeyboardInterrupt of the answer are its own affair
@@ -105,7 +106,7 @@ def _judge(question, names, inputs, expected, result):
         case.problem = f"{type(result.error).__name__}: {short(result.error)}"
         case.line = _student_line(result.error)
         return case
-    case.got, case.problem = as_numbers(result.value)
+    case.got, case.problem = result.got, result.problem
     if case.problem:
         return case
     compare(question, case, result.changed)

@@ -395,7 +395,7 @@ def test_regrading_lifts_a_status_with_its_cause():
     whole = mark(notebook(RIGHT, "def im2col(*a):\n    return 3"), 1)
     assert merged == whole
     assert commands._merged(whole, lost(1, "invalid", "no JSON", ["im2col"]), 1)["reason"] == "no JSON"
-    stopped = {**new, "status": "timeout", "reason": "cell 2: it took too long; count_weights: wrong"}
+    stopped = {**new, "status": "timeout", "cells": ["cell 2: it took too long"]}
     assert commands._merged(old, stopped, 1)["reason"].startswith("cell 2: it took too long; correlate2d_valid: ")
 
 

@@ -57,7 +57,7 @@ def read(folder):
 def poisoned(record, text):
     """The record with the text wherever a student's could be."""
     record = copy.deepcopy(record)
-    record["reason"] = text
+    record.update(reasons=[text], reason=text, first_error=text)
     for row in record["questions"]:
         if row["status"] != "passed":
             row.update(problem=text, line=text, headline=text, mistake=text, hint=text)
@@ -141,7 +141,7 @@ def test_no_name_or_text_is_a_formula_or_breaks_a_row(tmp_path, records, text):
 
 def test_a_reason_is_never_missing_where_points_are(tmp_path, records):
     record = copy.deepcopy(records["wrong"])
-    record["reason"] = ""
+    record.update(reasons=[], reason="")
     silent = lost(1, "timeout", "")
     long = poisoned(records["wrong"], "=" + "x" * 1_000_000)
     write([Result("a", "a", record), Result("b", "b", silent), Result("c", "c", long)], tmp_path, 1)

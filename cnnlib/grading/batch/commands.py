@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..marking import PASSED, STATUSES, _record, lost
+from ..marking import STATUSES, lost, make_record
 from ..questions import WEEKS
 from ..sandbox import Sandbox, SandboxUnavailable, TrustingSandbox, check_available
 from ..submission import find_students, find_weeks, read_submission, show
@@ -222,14 +222,8 @@ def _merged(old, new, week):
     rows = {row["name"]: row for row in [*old["questions"], *new["questions"]]}
     rows = [rows[question.name] for question in WEEKS[week] if question.name in rows]
     stopped = [row["status"] for row in rows if row["status"] in _STOPPED]
-    again = {row["name"] for row in new["questions"]}
-    cells = next((new["reason"].partition(f"{name}: ")[0].rstrip("; ") for name in again), "")
-    reasons = [cells] if cells.startswith("cell ") else []
-    reasons += [f"{row['name']}: {row['problem'] or row['headline']}"
-                for row in sorted(rows, key=lambda row: row["status"] not in STATUSES) if row["status"] != PASSED]
-    if new["status"] in ("invalid", "missing"):
-        reasons = [new["reason"]]
-    return _record(rows, stopped[0] if stopped else new["status"], "; ".join(reasons))
+    not_run = new["reasons"] if new["status"] in ("invalid", "missing") else None
+    return make_record(rows, stopped[0] if stopped else new["status"], new["cells"], new["first_error"], not_run)
 
 
 def _report(store, out, week):

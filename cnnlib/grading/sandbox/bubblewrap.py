@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import limits
+from . import files, limits
 
 PACKAGES = "/packages"
-TRANSFORMER = ("IPython/core/inputtransformer2.py", "IPython/utils/tokenutil.py")    # all of IPython that is inside
 
 
 def command(rules, info):
@@ -19,8 +18,9 @@ def command(rules, info):
     is decided by the mount alone. So all of them are read-only, /proc too, in which lies /proc/sys.
     """
     site = Path(np.__file__).parent.parent
-    names = [name for name in ("numpy", "numpy.libs", *TRANSFORMER) if (site / name).exists()]
+    names = [name for name in ("numpy", "numpy.libs") if (site / name).exists()]
     packages = [part for name in names for part in ("--ro-bind", str(site / name), f"{PACKAGES}/{name}")]
+    program = [part for name, file in files.inside().items() for part in ("--ro-bind", str(file), f"{PACKAGES}/{name}")]
     shown = _shown()
     system = [part for folder in [*shown, "/lib", "/lib64", "/etc/ld.so.cache"] if os.path.exists(folder)
               for part in (("--symlink", os.readlink(folder), folder) if os.path.islink(folder)
@@ -29,8 +29,7 @@ def command(rules, info):
               for part in ("--size", "4096", "--tmpfs", folder, "--remount-ro", folder)]
     return ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534",
             "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL", *system, *packages,
-            *hidden, "--ro-bind", str(Path(__file__).with_name("inside.py")), f"{PACKAGES}/inside.py",
-            "--proc", "/proc", "--remount-ro", "/proc", "--size", str(1 << 20), "--tmpfs", "/dev",
+            *hidden, *program, "--proc", "/proc", "--remount-ro", "/proc", "--size", str(1 << 20), "--tmpfs", "/dev",
             "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/zero", "/dev/zero",
             "--dev-bind", "/dev/urandom", "/dev/urandom",
             "--dev-bind", "/dev/random", "/dev/random", "--remount-ro", "/dev",

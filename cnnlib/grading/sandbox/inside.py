@@ -24,6 +24,7 @@ import types
 from importlib.machinery import ModuleSpec
 
 LIMIT = 300                      # characters of an error's text
+DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 FUTURE = __future__.annotations.compiler_flag             # the one `from __future__` that still changes something
 
 
@@ -152,11 +153,11 @@ class Display:
         pass
 
 
-def transformer(packages):
-    """→ IPython's own transformer of cells, from two files of IPython; the rest of it is not here."""
+def transformer(folder):
+    """→ IPython's own transformer of cells, from two files of IPython in a folder; the rest of it is not here."""
     for name in ("IPython", "IPython.core", "IPython.utils"):
         sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__path__ = [f"{packages}/{name.replace('.', '/')}"]
+        sys.modules[name].__path__ = [f"{folder}/{name.replace('.', '/')}"]
     from IPython.core.inputtransformer2 import TransformerManager
 
     for name in [name for name in sys.modules if name.partition(".")[0] == "IPython"]:
@@ -172,13 +173,16 @@ class Cells:
         self.flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT                      # and each `from __future__` that has run
         self.name, self.errors = "", []
 
-    def run(self, number, source, skip=(), at=lambda statement: None):
-        """Execute a cell but for the statements to skip, saying at which it is. → its first error described, or None."""
+    def run(self, number, source, skip=(), rest=None, at=lambda statement: None):
+        """Execute a cell and say at which statement it is. → its first error described, or None.
+
+        skip: numbers of statements to leave out.  rest: from this one on only what defines and imports is executed.
+        """
         self.name, self.errors = f"<cell {number}>", []
-        self.source(source.replace("\r\n", "\n").replace("\r", "\n"), skip, at)
+        self.source(source.replace("\r\n", "\n").replace("\r", "\n"), skip, rest, at)
         return self.errors[0] if self.errors else None
 
-    def source(self, source, skip=(), at=lambda statement: None):
+    def source(self, source, skip=(), rest=None, at=lambda statement: None):
         """Execute source. → the value of its last statement if that is an expression."""
         value = None
         try:
@@ -189,7 +193,7 @@ class Cells:
             self.errors.append(describe(error))
             return None
         for number, statement in enumerate(statements):
-            if number not in skip:
+            if number not in skip and (rest is None or number < rest or isinstance(statement, DEFINES)):
                 at(number)
                 try:
                     value = self.execute(statement)
@@ -309,7 +313,7 @@ def main():
     """Import NumPy, say so, and do what the messages ask, one after the other."""
     inbox, outbox, packages = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     sys.path.append(packages)
-    transform = transformer(packages)
+    transform = transformer(os.path.dirname(os.path.abspath(__file__)))
     sys.meta_path.insert(0, Display())
     import numpy  # noqa: F401  before any of the student's code can be in its way
 
@@ -323,7 +327,7 @@ def main():
     while True:
         command, data = receive(inbox)
         if "cell" in command:
-            error = cells.run(command["cell"], data.decode("utf-8", "replace"), command["skip"],
+            error = cells.run(command["cell"], data.decode("utf-8", "replace"), command["skip"], command["rest"],
                               lambda statement: send(outbox, {"at": statement}))
             send(outbox, {"ran": error or {}})
         else:

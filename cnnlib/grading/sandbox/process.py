@@ -25,24 +25,10 @@ import numpy as np
 
 from ..submission import show
 from . import bubblewrap, limits, seccomp
+from .errors import SandboxUnavailable, Stopped
 
 DTYPES = {f"{order}{kind}{size}" for order in "<|=" for kind, sizes in (("f", (2, 4, 8)), ("i", (1, 2, 4, 8)),
                                                                         ("u", (1, 2, 4, 8))) for size in sizes}
-
-
-class SandboxUnavailable(RuntimeError):
-    """This system cannot run a student's code safely; the text says what to do."""
-
-
-class Stopped(Exception):
-    """The student's process is gone or was stopped. status: "timeout", "limit" or "crash"; reason: a sentence.
-
-    statement: of a cell, the number of the one that was running.
-    """
-
-    def __init__(self, status, reason):
-        super().__init__(reason)
-        self.status, self.reason, self.statement = status, reason, 0
 
 
 def check_available():
@@ -107,15 +93,17 @@ class Sandbox:
             self._watch()
             self._ready = True
 
-    def run_cell(self, number, source, seconds, skip=()):
-        """Execute a cell but for the statements with the numbers to skip.
+    def run_cell(self, number, source, seconds, skip=(), rest=None):
+        """Execute a cell.
 
+        skip: numbers of statements to leave out.  rest: from this one on only what defines and imports is executed.
         → the first error, {"text": …, "line": …}, or None.  Raises Stopped, which says at which statement.
         """
         self.wait_ready()
-        deadline, statement = time.monotonic() + seconds, 0
+        deadline, statement = time.monotonic() + seconds, None
         try:
-            self._send({"cell": number, "skip": sorted(skip)}, source.encode("utf-8", "replace"), deadline)
+            command = {"cell": number, "skip": sorted(skip), "rest": rest}
+            self._send(command, source.encode("utf-8", "replace"), deadline)
             while True:
                 header, _ = self._receive(deadline)
                 if "ran" in header:

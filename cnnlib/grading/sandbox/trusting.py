@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import files
 from .limits import SECONDS
 from .process import Sandbox
 
@@ -19,13 +20,15 @@ class TrustingSandbox(Sandbox):
     """
 
     def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        program, work = Path(self.folder.name) / "program", Path(self.folder.name) / "work"
+        files.copy_to(program)
+        work.mkdir()
         ours, theirs = os.pipe(), os.pipe()
         self._errors = os.open(os.devnull, os.O_RDONLY)
-        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        inside, packages = Path(__file__).with_name("inside.py"), Path(np.__file__).parent.parent
         self.process = subprocess.Popen(                                 # the limit ends what outlives a killed grader
-            ["/bin/sh", "-c", f'ulimit -t {SECONDS} && exec "$@"', "sh", sys.executable, "-I", "-S", inside,
-             str(ours[0]), str(theirs[1]), packages], cwd=self.folder.name,
+            ["/bin/sh", "-c", f'ulimit -t {SECONDS} && exec "$@"', "sh", sys.executable, "-I", "-S",
+             program / "inside.py", str(ours[0]), str(theirs[1]), Path(np.__file__).parent.parent], cwd=work,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(ours[0], theirs[1]), start_new_session=True)
         os.close(ours[0])
