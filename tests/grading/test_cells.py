@@ -11,7 +11,7 @@ from tests.grading.cells import QUESTIONS, RIGHT, notebook, passed
 
 
 def costs(cells, truth, start):
-    """Run cells. → their first errors, as text, without those that are None; whether an expression is true at the end."""
+    """Run cells. → the texts of their first errors, where they have any; whether an expression is true at the end."""
     with contextlib.closing(start()) as sandbox:
         errors = [sandbox.run_cell(number, source, 20) for number, source in enumerate(cells)]
         assert sandbox.run_cell(len(cells), f"def truth(): return [1] if ({truth}) else [0]", 20) is None
@@ -47,11 +47,13 @@ NOTHING = {
         ["from __future__ import annotations", "def f(x: Signal) -> torch.Tensor:\n    return 1"], "f(0) == 1"),
     "a future import behind a docstring": (
         ['"""Week 1"""\nfrom __future__ import annotations\ndef f(x: Signal):\n    return 1'], "f(0) == 1"),
-    "line ends of Windows": (["#@title f\r\ndef f():\r\n    return 1\r\n", "x = '''a\r\nb'''"], "f() == 1 and x == 'a\\nb'"),
+    "line ends of Windows": (
+        ["#@title f\r\ndef f():\r\n    return 1\r\n", "x = '''a\r\nb'''"], "f() == 1 and x == 'a\\nb'"),
     "line ends of old Macs": (["x = 1\rif x:\r    y = 2\r"], "y == 2"),
     "semicolons": (["x = 1; y = 2;"], "x + y == 3"),
     "nothing": (["", "# only a comment", "\n\n"], "True"),
-    "IPython itself": (["import IPython\nfrom IPython.display import HTML, display\ndisplay(HTML('x'))\nx = 1"], "x == 1"),
+    "IPython itself": (
+        ["import IPython\nfrom IPython.display import HTML, display\ndisplay(HTML('x'))\nx = 1"], "x == 1"),
     "unpacked stand-ins": (["""
 import matplotlib.pyplot as plt
 from cnnlib import data

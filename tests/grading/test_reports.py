@@ -150,6 +150,22 @@ def test_a_reason_is_never_missing_where_points_are(tmp_path, records):
     assert rows[2]["reason"].startswith("'=x") and len(rows[2]["reason"]) == 500
 
 
+def test_the_first_error_of_the_sheet_is_shown_where_points_are_missing(tmp_path, records):
+    first = "cell 2, line 1: import nowhere: ModuleNotFoundError: No module named 'nowhere'"
+    told = {name: {**records[name], "first_error": first, "reasons": [first, *records[name]["reasons"]]}
+            for name in ("wrong", "right")}
+    told["stopped"] = {**told["wrong"], "status": "timeout"}
+    told["right"]["reasons"] = []
+    write([result(name, record) for name, record in told.items()], tmp_path, 1)
+    for name, record in told.items():
+        page = html.unescape((tmp_path / "html" / "students" / f"{name}.html").read_text())
+        output = json.loads((tmp_path / "gradescope" / f"{name}.json").read_text())["output"]
+        assert page.count(first) == output.count(first) == (name != "right")
+        assert (first in explain(result(name, record), "correlate2d_valid")) == (name != "right")
+    assert first in html.unescape((tmp_path / "html" / "index.html").read_text())
+    assert [row["reason"].startswith(first) for row in read(tmp_path)] == [True, False, True]
+
+
 def test_a_question_that_the_record_lacks_is_left_empty(tmp_path, records):
     record = copy.deepcopy(records["right"])
     del record["questions"][3]
