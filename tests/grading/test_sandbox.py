@@ -232,7 +232,7 @@ def test_processor_time_is_limited_too(monkeypatch):
 
 
 def test_when_the_grader_dies_its_sandboxes_die(tmp_path):
-    script = ("import sys, time\nfrom cnnlib.grading.sandbox import Sandbox\nfrom cells import space\n"
+    script = ("import sys, time\nfrom cnnlib.grading.sandbox import Sandbox\nfrom tests.grading.cells import space\n"
               "sandboxes = [Sandbox() for _ in range(2)]\nprint(*[space(s) for s in sandboxes], flush=True)\n"
               "sandboxes[0].run_cell(0, 'while True: pass', 60)")
     grader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True,

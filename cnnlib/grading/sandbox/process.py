@@ -108,7 +108,9 @@ class Sandbox:
                 header, _ = self._receive(deadline)
                 if "ran" in header:
                     break
-                statement = header["at"] if type(header.get("at")) is int else statement
+                if type(header.get("at")) is not int:
+                    raise Stopped("crash", "what came from the process was no answer")
+                statement = header["at"]
         except Stopped as stop:
             stop.statement = statement
             raise
