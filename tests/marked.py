@@ -20,8 +20,8 @@ class Here:
     def wait_ready(self, seconds=30):
         pass
 
-    def run_cell(self, number, source, seconds):
-        return ""
+    def run_cell(self, number, source, seconds, skip=(), rest=None):
+        return None
 
     def call(self, name, arguments, seconds):
         try:

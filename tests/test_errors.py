@@ -168,8 +168,11 @@ INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.q
                                 for part in ("cnnlib.scratch.fast", "cnnlib.scratch.from_torch")
                                 for module in pkgutil.iter_modules(sys.modules[part].__path__)),
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse
-            *(f"cnnlib.grading.{name}" for name in ("batch", "gradescope", "inside", "marking", "reports", "sandbox",
-                                                    "submission", "workers"))}
+            *(f"cnnlib.grading.{name}" for name in ("gradescope", "marking", "submission", "verdict")),
+            *(f"cnnlib.grading.sandbox.{name}" for name in ("bubblewrap", "errors", "files", "inside", "process",
+                                                            "seccomp", "trusting")),
+            *(f"cnnlib.grading.batch.{name}" for name in ("attempt", "cluster", "commands", "pool", "progress",
+                                                          "reports", "store"))}
 # These are reached through the names that the packages export, and tested beside them.
 
 

@@ -68,10 +68,10 @@ def grade(
 ):
     """Mark a class, each submission in a sandbox. The same command goes on with a run that was stopped."""
     with _one_line():
-        from . import batch
+        from .batch import commands
 
         workers = _workers(jobs, scheduler, no_sandbox, i_trust_these_submissions)
-        _summarize(batch.grade(submissions, out, week, workers, _say), out)
+        _summarize(commands.grade(submissions, out, week, workers, _say), out)
 
 
 @app.command()
@@ -83,19 +83,19 @@ def regrade(
 ):
     """Mark one question again in all submissions; the marks of all others stay."""
     with _one_line():
-        from . import batch
+        from .batch import commands
 
         workers = _workers(jobs, scheduler, no_sandbox, i_trust_these_submissions)
-        _summarize(batch.regrade(out, submissions, question, workers, _say), out)
+        _summarize(commands.regrade(out, submissions, question, workers, _say), out)
 
 
 @app.command()
 def export(out: Out):
     """Write the reports anew from the database."""
     with _one_line():
-        from . import batch
+        from .batch import commands
 
-        _summarize(batch.export(out), out)
+        _summarize(commands.export(out), out)
 
 
 @app.command()
@@ -106,9 +106,9 @@ def explain(
 ):
     """Show why a question has its mark, and how to replay the case."""
     with _one_line():
-        from . import batch
+        from .batch import commands
 
-        typer.echo(batch.explain(out, student, question))
+        typer.echo(commands.explain(out, student, question))
 
 
 @app.command()
@@ -121,7 +121,7 @@ def gradescope(
     """Write the autograder of a week, a zip to upload to Gradescope."""
     with _one_line():
         from . import gradescope as autograder
-        from .workers import BatchError
+        from .batch.attempt import BatchError
 
         if no_sandbox and not i_trust_these_submissions:
             raise BatchError("--no-sandbox separates a submission from the answers by the rights of files only; if "
@@ -136,7 +136,7 @@ def gradescope(
 @contextlib.contextmanager
 def _one_line():
     """What stops a command is told in one line, with exit status 2."""
-    from .workers import BatchError
+    from .batch.attempt import BatchError
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -167,7 +167,8 @@ def _say(text):
 
 
 def _workers(jobs, scheduler, no_sandbox, trusted):
-    from .batch import BatchError, Workers
+    from .batch.attempt import BatchError
+    from .batch.commands import Workers
 
     if no_sandbox and not trusted:
         raise BatchError("--no-sandbox runs every submission with all your rights; if you have read them all, say so: "
@@ -178,16 +179,17 @@ def _workers(jobs, scheduler, no_sandbox, trusted):
 
 
 def _summarize(results, out):
-    from . import batch
+    from .batch.commands import summary
+    from .batch.store import DATABASE, shown
 
-    counts, mean, most = batch.summary(results)
+    counts, mean, most = summary(results)
     table = Table("status", "submissions")
     for status, count in counts.items():
         table.add_row(status, str(count))
     Console().print(table)
     typer.echo(f"{len(results)} submissions, on average {mean:.1f} of {most} points")
-    for name in ("grades.csv", batch.DATABASE, "gradescope/", "html/index.html"):
-        typer.echo(batch.shown(out / name) + ("/" if name.endswith("/") else ""))
+    for name in ("grades.csv", DATABASE, "gradescope/", "html/index.html"):
+        typer.echo(shown(out / name) + ("/" if name.endswith("/") else ""))
 
 
 if __name__ == "__main__":

@@ -13,67 +13,13 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
-from .question import Mistake, Question, close
 from .questions import find
+from .verdict import Case, Verdict, as_numbers, compare, short, summarize
 
 SECONDS = 20                 # no check runs longer
-_HERE = Path(__file__).parent
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_HERE), autoescape=jinja2.select_autoescape(["html.jinja"]),
-    trim_blocks=True, lstrip_blocks=True,
-)
-
-
-@dataclass
-class Case:
-    """One call of the student's function: what went in, what should come out, what came."""
-
-    inputs: dict                     # argument name → value
-    expected: np.ndarray
-    got: np.ndarray | None = None    # None when it gave no numbers
-    problem: str | None = None       # what is wrong; None when nothing is
-    where: tuple | None = None       # index of the first number that differs
-    line: str | None = None          # the student's line that raised
-
-    @property
-    def size(self):
-        return sum(np.size(value) for value in self.inputs.values()) + np.size(self.expected)
-
-
-@dataclass
-class Verdict:
-    """What `check` returns; it shows itself as HTML in JupyterLab and as text elsewhere."""
-
-    question: Question
-    status: str                      # "passed", "wrong", "unanswered", "error", "timeout"
-    cases: int                       # how many were run
-    failed: int = 0                  # how many of them were wrong
-    case: Case | None = None         # the smallest failing one
-    mistake: Mistake | None = None
-    note: str = ""
-
-    @property
-    def passed(self):
-        return self.status == "passed"
-
-    @property
-    def headline(self):
-        return {
-            "passed": f"passed on {self.cases} random cases",
-            "wrong": f"not yet: wrong in {self.failed} of {self.cases} random cases",
-            "error": f"not yet: an exception in {self.failed} of {self.cases} random cases",
-            "timeout": "stopped: not done in time",
-            "unanswered": "not answered yet",
-        }[self.status]
-
-    def __repr__(self):
-        return _TEMPLATES.get_template("verdict.txt.jinja").render(v=self, text=_text).rstrip()
-
-    def _repr_html_(self):
-        return _TEMPLATES.get_template("verdict.html.jinja").render(v=self, table=table)
+_CNNLIB = Path(__file__).parent.parent
 
 
 def check(answer, seed=0, seconds=SECONDS):
@@ -110,20 +56,10 @@ def _verdict(question, cases, expected, judged, results, seconds):
     return summarize(question, cases, expected, judged)
 
 
-def summarize(question, cases, expected, judged):
-    """The Verdict on judged cases: passed, or the smallest that fails and the mistake that it looks like."""
-    failing = [case for case in judged if case.problem]
-    if not failing:
-        return Verdict(question, "passed", len(judged))
-    smallest = min(failing, key=lambda case: case.size)
-    mistake = question.name_mistake(cases, [case.got for case in judged], expected)
-    errors = all(case.line is not None for case in failing)
-    return Verdict(question, "error" if errors else "wrong", len(judged), len(failing), smallest, mistake)
-
-
 @dataclass
 class _Result:
-    value: object = None
+    got: np.ndarray | None = None                    # a copy: the answer may use its array again
+    problem: str | None = None
     error: BaseException | None = None
     changed: list = field(default_factory=list)      # positions of the inputs that the function changed
 
@@ -145,7 +81,7 @@ def _run(answer, cases, seconds):
             inputs = copy.deepcopy(case)
             result = _Result()
             try:
-                result.value = answer(*inputs)
+                result.got, result.problem = as_numbers(answer(*inputs))
             except _Stop:
                 return
             except BaseException as error:           # SystemExit and KeyboardInterrupt of the answer are its own affair
@@ -167,49 +103,14 @@ def _run(answer, cases, seconds):
 def _judge(question, names, inputs, expected, result):
     case = Case(dict(zip(names, inputs, strict=False)), expected)
     if result.error is not None:
-        case.problem = f"{type(result.error).__name__}: {_short(result.error)}"
+        case.problem = f"{type(result.error).__name__}: {short(result.error)}"
         case.line = _student_line(result.error)
         return case
-    case.got, case.problem = as_numbers(result.value)
+    case.got, case.problem = result.got, result.problem
     if case.problem:
         return case
     compare(question, case, result.changed)
     return case
-
-
-def compare(question, case, changed):
-    """Set what is wrong with case.got, if anything: its shape, its numbers, or that the inputs were changed."""
-    if case.got.shape != case.expected.shape:
-        case.problem = f"the shape is {case.got.shape}, it should be {case.expected.shape}"
-    else:
-        wrong = ~close(case.got, case.expected, question.tolerance)
-        if wrong.any():
-            case.where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            got, want = float(case.got[case.where]), float(case.expected[case.where])
-            numbers = f"got {got:.6g}, expected {want:.6g}"
-            case.problem = f"the number is wrong: {numbers}" if not case.where else \
-                f"{int(wrong.sum())} of {wrong.size} numbers differ. The first is at {list(case.where)}: {numbers}."
-    if not case.problem and changed:
-        names = list(case.inputs)
-        changed = " and ".join(f"`{names[i]}`" for i in changed)
-        case.problem = f"the function changes its input {changed}. Work on a copy: the caller still needs the original."
-
-
-def as_numbers(value):
-    """What an answer returned, as an array of real numbers: (array, None), or (None, what is wrong with it)."""
-    if value is None:
-        return None, "the function returned nothing (None). Is there a `return`?"
-    if not isinstance(value, (np.ndarray, np.generic, int, float, list, tuple)) or isinstance(value, bool):
-        return None, f"the function returned a {type(value).__name__}, a NumPy array or a number was asked for"
-    try:
-        array = np.array(value)
-    except (ValueError, TypeError, OverflowError) as error:
-        return None, f"what the function returned is no array: {_short(error)}"
-    if array.dtype.kind == "c":
-        return None, "the function returned complex numbers, real ones were asked for. Take the real part?"
-    if array.dtype.kind not in "iuf":
-        return None, f"the function returned dtype {array.dtype}, real numbers were asked for"
-    return array, None
 
 
 def _name_of(answer, frame):
@@ -231,50 +132,9 @@ def _what_is_missing(question, error):
 
 def _student_line(error):
     """The last line of the student's own code in the traceback, such as `line 3: out[i] = x[i + 1]`."""
-    ours = (str(_HERE.parent), sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"], "<frozen", "<__array")
+    ours = (str(_CNNLIB), sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"], "<frozen", "<__array")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(ours)]
     if not frames:
         return ""
     frame = frames[-1]
     return f"line {frame.lineno}: {(frame.line or linecache.getline(frame.filename, frame.lineno)).strip()}"
-
-
-def _short(value, limit=300):
-    try:
-        text = " ".join(str(value).split())
-    except Exception as error:                       # a hostile or broken __str__
-        text = f"(its text cannot be shown: {type(error).__name__})"
-    return text if len(text) <= limit else text[:limit] + " …"
-
-
-def _text(value):
-    if isinstance(value, np.ndarray):
-        return np.array2string(value, precision=4, suppress_small=True, threshold=120, edgeitems=4, max_line_width=100)
-    return repr(value)
-
-
-def table(value, where=None, rows=9, columns=9):
-    """An array as rows of cells for the HTML verdict: (cells, note); each cell (text, is it the first that differs)."""
-    array = np.asarray(value)
-    if not array.size:
-        array = array.reshape(0, 0)                  # a shape and no numbers
-    at = where
-    lead = ()
-    while array.ndim > 2:                            # show the plane in which the first difference lies
-        index = at[0] if at else 0
-        lead, array, at = (*lead, index), array[index], at[1:] if at else None
-    plane = np.atleast_2d(array)
-    at = None if at is None else (0,) * (2 - len(at)) + tuple(at)
-    # a window of the plane that holds the first difference
-    top = min(max(0, at[0] - rows + 2), max(0, plane.shape[0] - rows)) if at else 0
-    left = min(max(0, at[1] - columns + 2), max(0, plane.shape[1] - columns)) if at else 0
-    form = "d" if array.dtype.kind in "iu" else ".4g"
-    cells = [[(format(number, form), (i + top, j + left) == at) for j, number in enumerate(row)]
-             for i, row in enumerate(plane[top:top + rows, left:left + columns])]
-    shape = "a number" if np.ndim(value) == 0 else f"shape {np.shape(value)}"
-    notes = [f"{shape}, {np.asarray(value).dtype}"]
-    if lead:
-        notes.append(f"shown: plane [{', '.join(map(str, lead))}]")
-    if plane.shape[0] > rows or plane.shape[1] > columns:
-        notes.append(f"rows from {top}, columns from {left}")
-    return cells, "; ".join(notes)

@@ -21,13 +21,15 @@ from pathlib import Path
 
 import numpy as np
 
-from . import inside, reports, sandbox
+from . import sandbox
+from .batch import reports
 from .marking import lost, mark
 from .questions import WEEKS
+from .sandbox import files, limits
 from .submission import read_submission, show
 
-PACKAGES = ["numpy", "jinja2", "markupsafe"]         # what marking needs beside the standard library and cnnlib
-TEMPLATES = ["report_question.txt.jinja"]            # what results.json is written with
+PACKAGES = ["numpy", "jinja2", "markupsafe", "ipython"]      # what marking needs beside the standard library and cnnlib
+READ = ["sandbox/inside.py", "batch/report_question.txt.jinja"]    # what it takes of cnnlib without an import
 NO_SANDBOX = "no-sandbox"                            # the file in the zip that lets run_autograder do without
 SECRET = "secret"                                    # the file in the zip that, with a submission, draws its cases
 USER = 64999                                         # who runs a submission then; no other process is theirs
@@ -91,9 +93,9 @@ def _modules():
     root = Path(__file__).resolve().parents[2]
     finder = Finder([str(root)])
     finder.import_hook(__name__ if __name__ != "__main__" else "cnnlib.grading.gradescope")
-    files = [Path(module.__file__) for module in finder.modules.values() if module.__file__]
-    files += [Path(__file__).resolve().with_name(name) for name in TEMPLATES]
-    return {file.relative_to(root).as_posix(): file for file in files}
+    found = [Path(module.__file__) for module in finder.modules.values() if module.__file__]
+    found += [Path(__file__).resolve().parent / name for name in READ]
+    return {file.relative_to(root).as_posix(): file for file in found}
 
 
 # ---- in Gradescope's container
@@ -195,8 +197,7 @@ class NobodysProcess(sandbox.Sandbox):
     def __init__(self):
         self.packages = Path(tempfile.mkdtemp(prefix="packages-"))
         self.packages.chmod(0o755)
-        shutil.copyfile(inside.__file__, self.packages / "inside.py")
-        (self.packages / "inside.py").chmod(0o644)
+        files.copy_to(self.packages)
         site = Path(np.__file__).parent.parent
         for name in ("numpy", "numpy.libs"):
             if (site / name).is_dir():
@@ -205,7 +206,7 @@ class NobodysProcess(sandbox.Sandbox):
 
     def command(self, rules, inbox, outbox):
         python = os.path.realpath(sys.executable)
-        return [*sandbox._LIMITS, "prlimit", "--nproc=1", "setpriv", f"--reuid={USER}", f"--regid={USER}",
+        return [*limits.ULIMIT, "prlimit", "--nproc=1", "setpriv", f"--reuid={USER}", f"--regid={USER}",
                 "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all",
                 python, "-I", "-S", "-c", _WITH_FILTER, str(rules),
                 python, "-I", "-S", str(self.packages / "inside.py"), str(inbox), str(outbox), str(self.packages)]

@@ -10,16 +10,18 @@ import time
 
 import numpy as np
 
-from .check import Case, compare, summarize, table
 from .questions import WEEKS
 from .sandbox import Sandbox, SandboxUnavailable, Stopped
 from .submission import Invalid, code_cells
+from .verdict import Case, compare, summarize, table
 
 CELL_SECONDS = 10                # a cell may take so long
 QUESTION_SECONDS = 10            # all cases of a question together
 TOTAL_SECONDS = 150              # a submission
 LARGER = 1000                    # an answer with so many times the numbers expected is not looked at
 RESTARTS = 24                    # of the sandbox for one submission
+STOPS = 3                        # of one cell; behind the third only what it defines and imports is executed
+REASON = 500                     # characters of all reasons together, where they are one text
 
 PASSED, STATUSES = "passed", ("ok", "timeout", "limit", "crash", "invalid", "missing")
 
@@ -29,9 +31,10 @@ def mark(content, week, questions=None, start=Sandbox, seed=0):
 
     questions: names of those to mark; default all of the week.  start: makes a sandbox.  seed: draws the cases; where
     marks count it is a secret, since whoever knows it could write a table of answers into a sheet.
-    → a record, plain data for JSON: status, reason, total, max, and for each question of the week a dict: name, title,
-    points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit" or "crash"),
-    headline, problem, line, mistake, hint, and the smallest failing case.
+    → a record, plain data for JSON: status, reasons (a list of short texts), reason (the same as one text), first_error
+    (of the sheet's cells, or ""), cells (why some were stopped), total, max, and for each question of the week a dict:
+    name, title, points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit" or
+    "crash"), headline, problem, line, mistake, hint, and the smallest failing case.
     Raises SandboxUnavailable when no sandbox starts, for which a student can do nothing.
     """
     wanted = [question for question in WEEKS[week] if questions is None or question.name in questions]
@@ -46,7 +49,7 @@ def lost(week, status, reason, questions=None):
     """The record of a submission that cannot be marked at all."""
     rows = [_row(question, status, reason) for question in WEEKS[week]
             if questions is None or question.name in questions]
-    return _record(rows, status, reason)
+    return make_record(rows, status, reasons=[reason])
 
 
 class _Marking:
@@ -54,7 +57,8 @@ class _Marking:
 
     def __init__(self, sources, questions, start, seed):
         self.sources, self.questions, self.start, self.seed = sources, questions, start, seed
-        self.skipped = {}                        # number of a cell → the Stopped that it caused
+        self.skipped = {}                        # number of a cell → {number of a statement, None for all: its Stopped}
+        self.first_error = ""
         self.restarts = 0
         self.deadline = time.monotonic() + TOTAL_SECONDS
         self.sandbox = None
@@ -73,15 +77,13 @@ class _Marking:
                     rows.append(_row(question, stop.status, stop.reason))
         finally:
             self._close()
-        stops += self.skipped.values()
-        status = stops[0].status if stops else "ok"
-        reasons = [f"cell {number + 1}: {stop.reason}" for number, stop in self.skipped.items()]
-        reasons += [f"{row['name']}: {row['problem'] or row['headline']}"
-                    for row in sorted(rows, key=lambda row: row["status"] not in STATUSES) if row["status"] != PASSED]
-        return _record(rows, status, "; ".join(reasons))
+        stops += [stop for statements in self.skipped.values() for stop in statements.values()]
+        cells = [f"cell {number + 1}: {stop.reason}"
+                 for number, statements in self.skipped.items() for stop in statements.values()]
+        return make_record(rows, stops[0].status if stops else "ok", list(dict.fromkeys(cells)), self.first_error)
 
     def _restart(self):
-        """A fresh sandbox in which all cells have run but those that end it."""
+        """A fresh sandbox in which all cells have run but for the statements that end it."""
         while True:
             self._check_time()
             self.restarts += 1
@@ -95,13 +97,18 @@ class _Marking:
             number = 0
             try:
                 for number, source in enumerate(self.sources):
-                    if number not in self.skipped:
-                        self.sandbox.run_cell(number, source, self._seconds(CELL_SECONDS))
+                    skip = self.skipped.get(number, {})
+                    if None not in skip:
+                        rest = sorted(skip)[STOPS - 1] if len(skip) >= STOPS else None
+                        error = self.sandbox.run_cell(number, source, self._seconds(CELL_SECONDS), skip, rest)
+                        self.first_error = self.first_error or _described(number, error)
                 return
             except Stopped as stop:
                 self._close()
                 self._check_time()
-                self.skipped[number] = stop
+                skip = self.skipped.setdefault(number, {})
+                # what runs inside may lie: a statement that it names twice costs the cell
+                skip[None if stop.statement in skip else stop.statement] = stop
 
     def _mark(self, question):
         cases, expected, names = _cases(question.name, _week_of(question), self.seed)
@@ -161,10 +168,32 @@ def _cases(name, week, seed):
     return cases, expected, list(inspect.signature(question.reference).parameters)
 
 
-def _record(rows, status, reason):
-    reason = reason if len(reason) <= 500 else f"{reason[:499]}…"
-    return {"status": status, "reason": reason, "total": sum(row["score"] for row in rows),
+def make_record(rows, status, cells=(), first_error="", reasons=None):
+    """The record of a submission with these rows of questions, see `mark`.
+
+    cells: why some were stopped.  reasons: of a submission that was not run; else what the rest says.
+    """
+    if reasons is None:
+        lost = [row for row in rows if row["status"] != PASSED]
+        lost.sort(key=lambda row: row["status"] not in STATUSES)
+        reasons = [first_error] if lost and first_error else []
+        reasons += [*cells, *(f"{row['name']}: {row['problem'] or row['headline']}" for row in lost)]
+    return {"status": status, "reasons": reasons, "reason": join(reasons), "first_error": first_error,
+            "cells": list(cells), "total": sum(row["score"] for row in rows),
             "max": sum(row["points"] for row in rows), "questions": rows}
+
+
+def join(reasons):
+    """Reasons as one text to show."""
+    text = "; ".join(reasons)
+    return text if len(text) <= REASON else f"{text[:REASON - 1]}…"
+
+
+def _described(number, error):
+    """The error of a cell as a short text, such as `cell 2, line 1: import torch: ModuleNotFoundError: …`."""
+    if not error:
+        return ""
+    return f"cell {number + 1}" + (f", {error['line']}" if error["line"] else "") + f": {error['text']}"
 
 
 def _row(question, status, problem, **more):

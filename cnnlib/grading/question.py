@@ -114,32 +114,48 @@ def _cast(arguments, dtype):
     return tuple(a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arguments)
 
 
-# Wrong in ways that any question can be wrong in: tried after the question's own list.
+def _one_factor(answers, expected):
+    if max(map(np.count_nonzero, expected)) < 2:                         # some factor fits any one number
+        return expected
+    got, want = (np.concatenate([array.ravel() for array in arrays]) for arrays in (answers, expected))
+    factor = np.vdot(got, want) / np.vdot(want, want)
+    return [want * factor for want in expected]
+
+
+# Wrong in ways that any question can be wrong in: tried after the question's own list. Each gives what it would make of
+# all cases.
 _GENERAL = [
     ("the result is all zeros", "Is the loop entered, and is its result stored in what you return?",
-     lambda got, want: np.zeros_like(want)),
+     lambda answers, expected: [np.zeros_like(want) for want in expected]),
     ("the sign is reversed", "Each number is right but for its sign. Look for a difference taken the wrong way round.",
-     lambda got, want: -want),
+     lambda answers, expected: [-want for want in expected]),
     ("rows and columns are exchanged", "The result is the transpose of what was asked. Which index is the row?",
-     lambda got, want: want.T),
+     lambda answers, expected: [want.T if want.ndim == 2 else want for want in expected]),
     ("the numbers are cut to integers",
      "An array made from integers, or with an integer dtype, keeps only whole numbers. Give it a floating-point dtype.",
-     lambda got, want: np.trunc(want)),
+     lambda answers, expected: [np.trunc(want) for want in expected]),
     ("every number is too large or too small by one factor",
      "The ratio of your result to the right one is the same everywhere. Is a normalisation missing, or done twice?",
-     lambda got, want: want * (np.vdot(got, want) / np.vdot(want, want))),
+     _one_factor),
 ]
+_EVIDENCE = 3                # wrong numbers that one of these must explain: with fewer it may fit by chance
 
 
 def _general_mistake(answers, expected, tolerance):
+    answers, expected = list(map(np.asarray, answers)), [np.asarray(want, dtype=np.float64) for want in expected]
+    if not all(got.shape in (want.shape, want.shape[::-1]) and np.isfinite(got).all()
+               for got, want in zip(answers, expected, strict=True)):
+        return None
     for name, hint, wrong_way in _GENERAL:
-        def alike(got, want, wrong_way=wrong_way):
-            got, want = np.asarray(got), np.asarray(want, dtype=np.float64)
-            if got.shape not in (want.shape, want.shape[::-1]) or not np.isfinite(got).all():
-                return False
-            wrong = wrong_way(got, want)
-            return wrong.shape == got.shape and np.all(close(got, wrong, tolerance))
         with np.errstate(all="ignore"):
-            if all(map(alike, answers, expected)):
-                return Mistake(name, hint, wrong_way)
+            wrong = wrong_way(answers, expected)
+        if all(made.shape == got.shape and close(got, made, tolerance).all()
+               for made, got in zip(wrong, answers, strict=True)) and \
+                sum(_differing(made, want, tolerance) for made, want in zip(wrong, expected, strict=True)) >= _EVIDENCE:
+            return Mistake(name, hint, wrong_way)
     return None
+
+
+def _differing(made, want, tolerance):
+    """How many numbers are not the same."""
+    return made.size if made.shape != want.shape else np.count_nonzero(~close(made, want, tolerance))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from cnnlib.grading.batch.reports import Result, write
 from cnnlib.grading.marking import lost
 from cnnlib.grading.questions import find
-from cnnlib.grading.reports import Result, write
 from tests import marked
 
 STUDENTS = {"wrong": "wrong", "hostile%2F%25": '<script>alert(1)</script>"><img src=x onerror=alert(1)> ' + "x" * 200,
@@ -21,7 +21,8 @@ def folder(tmp_path_factory):
                "toeplitz_matrix": lambda w, n: np.full((2, 2), np.nan),
                "doubly_block_toeplitz": lambda *a: -10 * find("doubly_block_toeplitz").reference(*a)}
     wrong = marked.record(**answers)
-    records = {"wrong": wrong, "hostile%2F%25": {**wrong, "reason": STUDENTS["hostile%2F%25"] * 2},
+    records = {"wrong": wrong, "hostile%2F%25": {**wrong, "reasons": [STUDENTS["hostile%2F%25"]] * 2,
+                                                   "first_error": STUDENTS["hostile%2F%25"]},
                "right": marked.record(), "missing": lost(1, "missing", "there is no week1.ipynb")}
     for row in records["hostile%2F%25"]["questions"]:
         if row["status"] == "error":

@@ -10,8 +10,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from cnnlib.grading import batch, sandbox
+from cnnlib.grading import sandbox
 from cnnlib.grading.__main__ import app
+from cnnlib.grading.batch.store import DATABASE, Store
 from tests.paths import ROOT
 
 RIGHT = "def count_weights(height, width, a, b):\n    return (height * width) ** 2, a * b"
@@ -80,7 +81,7 @@ def count(out):
 
 def same_cases(done, out):
     """A database without marks and with the cases of a run that is done; → that run's grades.csv."""
-    shutil.copy(done / batch.DATABASE, out)
-    with contextlib.closing(batch._Store(out / batch.DATABASE)) as store:
+    shutil.copy(done / DATABASE, out)
+    with contextlib.closing(Store(out / DATABASE)) as store:
         store.keep_only([])
     return (done / "grades.csv").read_bytes()

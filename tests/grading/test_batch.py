@@ -14,7 +14,11 @@ import urllib.parse
 import psutil
 import pytest
 
-from cnnlib.grading import batch, marking, reports, workers
+from cnnlib.grading import marking
+from cnnlib.grading.batch import attempt, commands, pool, reports
+from cnnlib.grading.batch.attempt import BatchError
+from cnnlib.grading.batch.progress import Progress
+from cnnlib.grading.batch.store import DATABASE, Store
 from cnnlib.grading.marking import lost, mark
 from cnnlib.grading.questions import WEEKS
 from cnnlib.grading.sandbox import SandboxUnavailable
@@ -243,7 +247,7 @@ def is_not_there():
 @pytest.mark.parametrize("make, reason", [(dies, "the grader's own process died twice"),
                                           (breaks, "the grader failed twice: RuntimeError: ? a fault of the grader")])
 def test_who_ends_the_graders_process_twice_is_given_up(make, reason):
-    marks = list(workers.in_processes([submission("a", RIGHT), submission("b", RIGHT)], 1, jobs=2, make=make))
+    marks = list(pool.in_processes([submission("a", RIGHT), submission("b", RIGHT)], 1, jobs=2, make=make))
     assert sorted(submission.name for submission, _ in marks) == [b"a", b"b"]
     for _, record in marks:
         assert (record["status"], record["reason"], record["total"]) == ("crash", reason, 0)
@@ -255,14 +259,14 @@ def hangs():
 
 
 def test_a_worker_that_hangs_counts_as_dead(monkeypatch):
-    monkeypatch.setattr(workers, "HANGS", 0.3)
-    (_, record), = workers.in_processes([submission("a", RIGHT)], 1, make=hangs)
+    monkeypatch.setattr(pool, "HANGS", 0.3)
+    (_, record), = pool.in_processes([submission("a", RIGHT)], 1, make=hangs)
     assert record["reason"] == "the grader's own process died twice" and not multiprocessing.active_children()
 
 
 def test_a_run_ends_when_no_sandbox_starts_any_more():
-    with pytest.raises(batch.BatchError, match="bubblewrap has gone"):
-        list(workers.in_processes([submission("a", RIGHT)], 1, make=is_not_there))
+    with pytest.raises(BatchError, match="bubblewrap has gone"):
+        list(pool.in_processes([submission("a", RIGHT)], 1, make=is_not_there))
     assert not multiprocessing.active_children()
 
 
@@ -274,13 +278,13 @@ def test_contents_are_read_when_a_process_is_free():
             taken.append(number)
             yield submission(f"s{number}", RIGHT)
 
-    for done, (_, record) in enumerate(workers.in_processes(contents(), 1, jobs=2)):
+    for done, (_, record) in enumerate(pool.in_processes(contents(), 1, jobs=2)):
         assert len(taken) <= done + 2 and record["total"] == 1
     assert done == 5 and not multiprocessing.active_children()
 
 
 def test_a_sandbox_that_died_while_it_waited_is_replaced_and_none_is_used_twice():
-    with contextlib.closing(workers.Warm()) as start:
+    with contextlib.closing(attempt.Warm()) as start:
         given = [start()]
         start.next.wait_ready()
         start.next.process.kill()
@@ -323,7 +327,7 @@ def small_class(tmp_path):
 def graded(folder, out, **options):
     """Whom a run marks, and what it says."""
     counting, lines = Counting(), []
-    batch.grade(folder, out, workers=counting, say=lines.append, **options)
+    commands.grade(folder, out, workers=counting, say=lines.append, **options)
     return counting.asked, "\n".join(lines)
 
 
@@ -367,7 +371,7 @@ def test_one_question_is_marked_again_and_the_others_stay(small_class):
         record = json.loads(row["record"])
         for question in record["questions"]:
             question["score"], question["status"] = 0, "wrong"
-        with contextlib.closing(batch._Store(out / batch.DATABASE)) as store:
+        with contextlib.closing(Store(out / DATABASE)) as store:
             store.put(Submission(row["name"], None, ""), 1, {**record, "total": 0}, json.loads(row["versions"]))
             store.connection.execute("UPDATE results SET digest = ? WHERE stem = ?", (row["digest"], row["stem"]))
     hand_in(folder, "c", notebook(WRONG))
@@ -386,13 +390,13 @@ def test_regrading_lifts_a_status_with_its_cause():
     old = mark(notebook("import os\ndef count_weights(*a):\n    os._exit(1)", "def im2col(*a):\n    return 3"), 1)
     new = mark(notebook(RIGHT, "def im2col(*a):\n    return 3"), 1, ["count_weights"])
     assert old["status"] == "crash" and "count_weights" in old["reason"]
-    merged = batch._merged(old, new, 1)
+    merged = commands._merged(old, new, 1)
     assert merged["status"] == "ok" and merged["total"] == 1 and "count_weights" not in merged["reason"]
     whole = mark(notebook(RIGHT, "def im2col(*a):\n    return 3"), 1)
     assert merged == whole
-    assert batch._merged(whole, lost(1, "invalid", "no JSON", ["im2col"]), 1)["reason"] == "no JSON"
-    stopped = {**new, "status": "timeout", "reason": "cell 2: it took too long; count_weights: wrong"}
-    assert batch._merged(old, stopped, 1)["reason"].startswith("cell 2: it took too long; correlate2d_valid: ")
+    assert commands._merged(whole, lost(1, "invalid", "no JSON", ["im2col"]), 1)["reason"] == "no JSON"
+    stopped = {**new, "status": "timeout", "cells": ["cell 2: it took too long"]}
+    assert commands._merged(old, stopped, 1)["reason"].startswith("cell 2: it took too long; correlate2d_valid: ")
 
 
 def test_reports_are_written_anew_and_a_mark_is_explained(small_class):
@@ -450,20 +454,20 @@ def test_without_bubblewrap_it_refuses_unless_the_submissions_are_trusted(small_
 def test_weeks_are_told_apart(small_class, monkeypatch):
     folder, out = small_class
     monkeypatch.setitem(WEEKS, 2, WEEKS[1][:1])
-    assert batch._week(folder, None) == 1 and batch._week(folder, 2) == 2
+    assert commands._week(folder, None) == 1 and commands._week(folder, 2) == 2
     hand_in(folder, "a", notebook(RIGHT), week=2)
     hand_in(folder, "a", notebook(RIGHT), week=77)
-    with pytest.raises(batch.BatchError, match="weeks 1, 2 were handed in: say which"):
-        batch._week(folder, None)
+    with pytest.raises(BatchError, match="weeks 1, 2 were handed in: say which"):
+        commands._week(folder, None)
     graded(folder, out, week=1)
-    with pytest.raises(batch.BatchError, match="holds marks of week 1: give week 2 a folder of its own"):
+    with pytest.raises(BatchError, match="holds marks of week 1: give week 2 a folder of its own"):
         graded(folder, out, week=2)
     empty = folder.parent / "empty"
     empty.mkdir()
-    with pytest.raises(batch.BatchError, match="say which with --week"):
-        batch._week(empty, None)
+    with pytest.raises(BatchError, match="say which with --week"):
+        commands._week(empty, None)
     monkeypatch.delitem(WEEKS, 2)
-    assert batch._week(empty, None) == 1
+    assert commands._week(empty, None) == 1
 
 
 @pytest.mark.parametrize(("files", "told"), [
@@ -522,7 +526,7 @@ def test_two_runs_do_not_write_to_one_place(small_class):
     out.mkdir()
     lock = os.open(out, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    with pytest.raises(batch.BatchError, match="another run is writing to"):
+    with pytest.raises(BatchError, match="another run is writing to"):
         graded(folder, out)
     os.close(lock)
     assert graded(folder, out)[0] == ["a", "b", "c"]
@@ -537,7 +541,7 @@ def test_a_full_disk_and_a_fault_of_ours_are_said_in_a_line(small_class, monkeyp
     def wrong(*_):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(batch, "in_processes", lambda submissions, week, *_: Counting().mark(submissions, week))
+    monkeypatch.setattr(commands, "in_processes", lambda submissions, week, *_: Counting().mark(submissions, week))
     monkeypatch.setattr(reports, "write", full)
     errors = invoke("grade", folder, "--out", out, status=2)[1]
     assert "the marks are in" in errors and "No space left" in errors and errors.count("\n") == 2
@@ -549,7 +553,7 @@ def test_a_full_disk_and_a_fault_of_ours_are_said_in_a_line(small_class, monkeyp
 
 def test_progress_tells_counts_and_the_time_left(monkeypatch):
     lines = []
-    progress = batch._Progress(4, 1, {"missing": 1}, lines.append, seconds=0)
+    progress = Progress(4, 1, {"missing": 1}, lines.append, seconds=0)
     with progress:
         for status in ("ok", "timeout", "ok"):
             progress.add(status)
@@ -575,15 +579,15 @@ def test_the_progress_bar_on_a_terminal(small_class):
 
 
 def test_versions_follow_everything_that_decides_a_mark(monkeypatch):
-    before = workers.versions(1)
+    before = attempt.versions(1)
     question = WEEKS[1][0]
     for name, value in (("points", 7), ("tolerance", 0.5), ("reference", lambda *a: 1), ("cases", lambda rng: (1,)),
                         ("mistakes", [])):
         with monkeypatch.context() as changed:
             changed.setattr(question, name, value)
-            after = workers.versions(1)
+            after = attempt.versions(1)
         assert [name for name in before if before[name] != after[name]] == [question.name]
-    assert workers.versions(1) == before
+    assert attempt.versions(1) == before
 
 
 
@@ -603,7 +607,7 @@ def test_no_answers_can_be_learnt_by_heart(tmp_path):
         invoke("grade", folder, "--out", out / again)
         marks = {row["stem"]: row["total"] for row in rows(out / again).values()}
         assert sorted(marks.values()) == [0, 1]
-        with contextlib.closing(batch._Store(out / again / batch.DATABASE)) as store:
+        with contextlib.closing(Store(out / again / DATABASE)) as store:
             seeds.append(store.seed)
     assert len({0, *seeds}) == 3
     for seed, points in ((seeds[0], 1), (seeds[1], 0)):                  # whoever knew the seed would pass
@@ -613,7 +617,7 @@ def test_no_answers_can_be_learnt_by_heart(tmp_path):
 def test_a_run_that_goes_on_has_the_cases_it_began_with(small_class):
     folder, out = small_class
     invoke("grade", folder, "--out", out)
-    with contextlib.closing(batch._Store(out / batch.DATABASE)) as store:
+    with contextlib.closing(Store(out / DATABASE)) as store:
         seed = store.seed
     hand_in(folder, "b", answers_by_heart(seed))
     invoke("grade", folder, "--out", out)

@@ -6,9 +6,12 @@ import time
 import numpy as np
 import pytest
 
-from cnnlib.grading import check
-from cnnlib.grading.check import as_numbers
+from cnnlib.grading import Question, check
+from cnnlib.grading.questions import find
+from cnnlib.grading.verdict import as_numbers
 from cnnlib.scratch import signal
+
+NUMBER = Question("number", "A number", 1, "A number.", reference=lambda: 1.0, cases=lambda rng: ())
 
 
 def test_a_pass_promises_no_more_than_it_knows():
@@ -51,6 +54,61 @@ def test_mistakes_of_any_question_are_named(wrong, name):
     def correlate2d_valid(x, w):
         return wrong(signal.correlate(x, w))
     assert check(correlate2d_valid).mistake.name == name
+
+
+@pytest.mark.parametrize("answers", [
+    lambda right, rng: rng.normal(),                                     # a random wrong number each time
+    lambda right, rng: 2 * right if right > 50 else None,                # in one or two cases, by chance …
+    lambda right, rng: -right if right > 50 else None,
+    lambda right, rng: np.trunc(right) if right > 50 else None,
+    lambda right, rng: 0 if right > 50 else None,
+], ids=["random", "twice", "reversed", "cut", "zero"])
+def test_a_wrong_number_is_not_told_a_falsehood(answers):
+    rng = np.random.default_rng(3)
+    expected = [np.asarray(10.5 * number) for number in range(1, 7)]     # the last two are above 50
+    given = [answers(right, rng) for right in expected]
+    cases = [()] * len(expected)
+    assert NUMBER.name_mistake(cases, given, expected) is None
+    assert NUMBER.name_mistake(cases, [answers(right, rng) for right in expected[4:5]], expected[4:5]) is None
+
+
+@pytest.mark.parametrize("factor", [2, 0.3, -1.7])
+def test_a_single_number_has_no_factor_but_it_may_have_a_sign(factor):
+    expected = [np.asarray(10.5 * number) for number in range(1, 7)]
+    cases = [()] * len(expected)
+    assert NUMBER.name_mistake(cases, [factor * right for right in expected], expected) is None
+    assert NUMBER.name_mistake(cases, [-right for right in expected], expected).name == "the sign is reversed"
+
+
+def test_one_factor_is_the_same_in_all_cases():
+    expected = [np.arange(1.0, 4 + number) for number in range(3)]
+    cases = [()] * len(expected)
+    one = NUMBER.name_mistake(cases, [3 * right for right in expected], expected)
+    assert one.name == "every number is too large or too small by one factor"
+    assert NUMBER.name_mistake(cases, [right * right.size for right in expected], expected) is None
+
+
+def test_only_a_table_has_rows_and_columns():
+    expected = [np.arange(24.0).reshape(2, 3, 4) + number for number in range(3)]
+    assert NUMBER.name_mistake([()] * 3, [right.T for right in expected], expected) is None
+    expected = [right[0] for right in expected]
+    exchanged = NUMBER.name_mistake([()] * 3, [right.T for right in expected], expected)
+    assert exchanged.name == "rows and columns are exchanged"
+
+
+def test_an_answer_may_return_the_same_array_each_time():
+    out = {}
+
+    def correlate2d_valid(x, w):
+        right = signal.correlate(x, w)
+        out.setdefault("array", np.empty(10_000))[:right.size] = right.ravel()
+        return out["array"][:right.size].reshape(right.shape)
+
+    def count_weights(*sizes):
+        numbers = out.setdefault("list", [0, 0])
+        numbers[:] = find("count_weights").reference(*sizes)
+        return numbers
+    assert check(correlate2d_valid).passed and check(count_weights).passed
 
 
 def test_unanswered_is_no_error_and_names_an_earlier_answer_that_is_missing():
@@ -161,7 +219,6 @@ def test_numbers_of_any_kind_are_taken(value):
 
 
 def test_seeds_draw_other_cases():
-    from cnnlib.grading.questions import find
 
     question = find("correlate2d_valid")
     first, again, other = (question.draw_cases(seed)[0][0] for seed in (0, 0, 1))
@@ -170,7 +227,7 @@ def test_seeds_draw_other_cases():
 
 
 def test_large_results_are_shown_around_the_first_difference():
-    from cnnlib.grading.check import table
+    from cnnlib.grading.verdict import table
 
     array = np.arange(30 * 40.0).reshape(30, 40)
     cells, note = table(array, (25, 33))

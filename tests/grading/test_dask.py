@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from cnnlib.grading import batch, workers
+from cnnlib.grading.batch import cluster as dask
+from cnnlib.grading.batch.attempt import BatchError
 from cnnlib.grading.submission import Submission
 from tests.grading.cells import notebook
 from tests.grading.classes import RIGHT, WRONG, command, count, hand_in, need_sandbox, run, same_cases
@@ -71,9 +72,9 @@ def marked_here(tmp_path_factory):
 # In this order: first there is no worker, then two, then one.
 
 def test_without_a_worker_it_says_so(cluster, monkeypatch):
-    monkeypatch.setattr(workers, "CONNECT", 2)
-    with pytest.raises(batch.BatchError, match="no worker is connected to it"):
-        list(workers.on_cluster([], 1, scheduler=cluster.address))
+    monkeypatch.setattr(dask, "CONNECT", 2)
+    with pytest.raises(BatchError, match="no worker is connected to it"):
+        list(dask.on_cluster([], 1, scheduler=cluster.address))
 
 
 def test_a_cluster_gives_the_marks_that_this_machine_gives(cluster, marked_here, tmp_path):
@@ -89,9 +90,9 @@ def test_a_cluster_gives_the_marks_that_this_machine_gives(cluster, marked_here,
 
 
 def test_a_worker_with_other_questions_is_refused(cluster, monkeypatch):
-    monkeypatch.setattr(workers, "versions", lambda week: {"count_weights": "another"})
-    with pytest.raises(batch.BatchError, match="workers cannot mark. tcp://.*its cnnlib has other questions"):
-        list(workers.on_cluster([], 1, scheduler=cluster.address))
+    monkeypatch.setattr(dask, "versions", lambda week: {"count_weights": "another"})
+    with pytest.raises(BatchError, match="workers cannot mark. tcp://.*its cnnlib has other questions"):
+        list(dask.on_cluster([], 1, scheduler=cluster.address))
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(cluster, marked_here, tmp_path):
@@ -125,9 +126,9 @@ def test_a_scheduler_that_ends_is_told_and_what_is_done_is_kept(cluster, marked_
     ("tcp://no.such.host.invalid:8786", "no Dask scheduler answers at tcp://no.such.host.invalid:8786"),
     ("127.0.0.1", "must be an address such as"), ("", "must be an address such as")])
 def test_a_wrong_address_is_told(address, text, monkeypatch):
-    monkeypatch.setattr(workers, "CONNECT", 2)
-    with pytest.raises(batch.BatchError, match=text):
-        list(workers.on_cluster([], 1, scheduler=address))
+    monkeypatch.setattr(dask, "CONNECT", 2)
+    with pytest.raises(BatchError, match=text):
+        list(dask.on_cluster([], 1, scheduler=address))
 
 
 class Deadly:
@@ -156,19 +157,19 @@ class Deadly:
 
 def test_what_kills_its_workers_twice_is_given_up():
     client = Deadly({"tcp://127.0.0.1:1": 1})
-    run_there = workers._Cluster(client, 1, None, None, 0)
+    run_there = dask._Cluster(client, 1, None, None, 0)
     run_there._answer = lambda future: None                              # KilledWorker
     (submission, record), = run_there.run(iter([Submission(b"a", b"")]))
     assert client.submitted == 2 and record["reason"] == "the grader's own process died twice"
 
 
 def test_without_workers_it_does_not_wait_for_ever(monkeypatch):
-    monkeypatch.setattr(workers, "NOBODY", -1)
-    with pytest.raises(batch.BatchError, match="has had no worker"):
-        list(workers._Cluster(Deadly({}), 1, None, None, 0).run(iter([Submission(b"a", b"")])))
+    monkeypatch.setattr(dask, "NOBODY", -1)
+    with pytest.raises(BatchError, match="has had no worker"):
+        list(dask._Cluster(Deadly({}), 1, None, None, 0).run(iter([Submission(b"a", b"")])))
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(batch.BatchError, match=r"pip install 'cnnlib\[cluster\]'"):
-        list(workers.on_cluster([Submission(b"a", notebook(RIGHT))], 1, scheduler="tcp://127.0.0.1:8786"))
+    with pytest.raises(BatchError, match=r"pip install 'cnnlib\[cluster\]'"):
+        list(dask.on_cluster([Submission(b"a", notebook(RIGHT))], 1, scheduler="tcp://127.0.0.1:8786"))

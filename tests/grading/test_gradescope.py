@@ -98,7 +98,7 @@ def test_the_zip_holds_what_marking_needs_and_nothing_else(tmp_path):
     assert all(modes[name] == (0o755 if name in ("setup.sh", "run_autograder") else 0o644) for name in names)
     rest = [name for name in names if "/" in name]
     assert all(name.startswith("cnnlib/") and name.endswith((".py", ".txt.jinja")) for name in rest)
-    assert "cnnlib/grading/inside.py" in names and "cnnlib/grading/questions/week1.py" in names
+    assert "cnnlib/grading/sandbox/inside.py" in names and "cnnlib/grading/questions/week1.py" in names
     assert not [name for name in rest if name.split("/")[1] in ("figures", "blocks", "data.py", "testing.py")]
     assert "cnnlib/grading/__main__.py" not in names and "cnnlib/grading/sheet.py" not in names
     frozen = (ROOT / "constraints.txt").read_text().lower().split()

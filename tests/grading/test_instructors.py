@@ -16,6 +16,7 @@ import typer
 from cnnlib.grading import marking, sandbox, submission
 from cnnlib.grading.__main__ import app
 from cnnlib.grading.questions import WEEKS
+from cnnlib.grading.sandbox import limits
 from tests.paths import ROOT
 
 TEXT = (ROOT / "chapters" / "reference" / "instructors.md").read_text()
@@ -66,9 +67,9 @@ def test_the_numbers_are_the_graders():
     assert table["a cell"] == f"{marking.CELL_SECONDS} seconds"
     assert table["the cases of a question together"] == f"{marking.QUESTION_SECONDS} seconds"
     assert table["the whole submission"] == f"{marking.TOTAL_SECONDS} seconds"
-    assert table["memory"] == f"2 GB, of which address space {sandbox.MEMORY / 2**30:g} GB" and sandbox.MEMORY < 2 << 30
-    assert table["private `/tmp`"] == f"{sandbox.TMP >> 20} MB, {sandbox.FILES} files"
-    assert table["an answer"] == f"{sandbox.REPLY >> 20} MB"
+    assert table["memory"] == f"2 GB, of which address space {limits.MEMORY / 2**30:g} GB" and limits.MEMORY < 2 << 30
+    assert table["private `/tmp`"] == f"{limits.TMP >> 20} MB, {limits.FILES} files"
+    assert table["an answer"] == f"{limits.REPLY >> 20} MB"
     assert table["starts of a new sandbox"] == str(marking.RESTARTS)
     assert f"a notebook may have up to {submission.LARGEST >> 20} MB" in TEXT
     statuses = re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", TEXT, re.MULTILINE)

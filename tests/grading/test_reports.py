@@ -17,10 +17,10 @@ import pandas
 import pytest
 from bs4 import BeautifulSoup
 
-from cnnlib.grading import reports
+from cnnlib.grading.batch import reports
+from cnnlib.grading.batch.reports import Result, explain, write
 from cnnlib.grading.marking import lost
 from cnnlib.grading.questions import WEEKS, find
-from cnnlib.grading.reports import Result, explain, write
 from cnnlib.grading.submission import Submission
 from tests import marked
 
@@ -57,7 +57,7 @@ def read(folder):
 def poisoned(record, text):
     """The record with the text wherever a student's could be."""
     record = copy.deepcopy(record)
-    record["reason"] = text
+    record.update(reasons=[text], reason=text, first_error=text)
     for row in record["questions"]:
         if row["status"] != "passed":
             row.update(problem=text, line=text, headline=text, mistake=text, hint=text)
@@ -141,13 +141,29 @@ def test_no_name_or_text_is_a_formula_or_breaks_a_row(tmp_path, records, text):
 
 def test_a_reason_is_never_missing_where_points_are(tmp_path, records):
     record = copy.deepcopy(records["wrong"])
-    record["reason"] = ""
+    record.update(reasons=[], reason="")
     silent = lost(1, "timeout", "")
     long = poisoned(records["wrong"], "=" + "x" * 1_000_000)
     write([Result("a", "a", record), Result("b", "b", silent), Result("c", "c", long)], tmp_path, 1)
     rows = read(tmp_path)
     assert "correlate2d_valid" in rows[0]["reason"] and all(row["reason"] for row in rows)
     assert rows[2]["reason"].startswith("'=x") and len(rows[2]["reason"]) == 500
+
+
+def test_the_first_error_of_the_sheet_is_shown_where_points_are_missing(tmp_path, records):
+    first = "cell 2, line 1: import nowhere: ModuleNotFoundError: No module named 'nowhere'"
+    told = {name: {**records[name], "first_error": first, "reasons": [first, *records[name]["reasons"]]}
+            for name in ("wrong", "right")}
+    told["stopped"] = {**told["wrong"], "status": "timeout"}
+    told["right"]["reasons"] = []
+    write([result(name, record) for name, record in told.items()], tmp_path, 1)
+    for name, record in told.items():
+        page = html.unescape((tmp_path / "html" / "students" / f"{name}.html").read_text())
+        output = json.loads((tmp_path / "gradescope" / f"{name}.json").read_text())["output"]
+        assert page.count(first) == output.count(first) == (name != "right")
+        assert (first in explain(result(name, record), "correlate2d_valid")) == (name != "right")
+    assert first in html.unescape((tmp_path / "html" / "index.html").read_text())
+    assert [row["reason"].startswith(first) for row in read(tmp_path)] == [True, False, True]
 
 
 def test_a_question_that_the_record_lacks_is_left_empty(tmp_path, records):

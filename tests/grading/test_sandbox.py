@@ -17,9 +17,8 @@ import numpy as np
 import pytest
 
 from cnnlib.grading import marking
-from cnnlib.grading import sandbox as walls
 from cnnlib.grading.marking import mark
-from cnnlib.grading.sandbox import Sandbox, SandboxUnavailable, Stopped
+from cnnlib.grading.sandbox import Sandbox, SandboxUnavailable, Stopped, bubblewrap, check_available, limits, process
 from tests.grading.cells import FIND, QUESTIONS, attack, left_in, notebook, passed, process_of, space
 from tests.grading.classes import need_sandbox
 
@@ -225,15 +224,15 @@ def test_a_process_that_does_not_read_does_not_hold_up_the_grader(sandbox):
 
 
 def test_processor_time_is_limited_too(monkeypatch):
-    limits = [part.replace(f"ulimit -t {walls.SECONDS}", "ulimit -t 1") for part in walls._LIMITS]
-    monkeypatch.setattr(walls, "_LIMITS", limits)
+    lower = [part.replace(f"ulimit -t {limits.SECONDS}", "ulimit -t 1") for part in limits.ULIMIT]
+    monkeypatch.setattr(limits, "ULIMIT", lower)
     with contextlib.closing(Sandbox()) as sandbox, pytest.raises(Stopped) as stopped:
         sandbox.run_cell(0, "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", 20)
     assert stopped.value.status == "limit"
 
 
 def test_when_the_grader_dies_its_sandboxes_die(tmp_path):
-    script = ("import sys, time\nfrom cnnlib.grading.sandbox import Sandbox\nfrom cells import space\n"
+    script = ("import sys, time\nfrom cnnlib.grading.sandbox import Sandbox\nfrom tests.grading.cells import space\n"
               "sandboxes = [Sandbox() for _ in range(2)]\nprint(*[space(s) for s in sandboxes], flush=True)\n"
               "sandboxes[0].run_cell(0, 'while True: pass', 60)")
     grader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True,
@@ -315,28 +314,28 @@ def test_descriptors_and_processes_of_the_grader_do_not_pile_up():
 def test_without_bubblewrap_nothing_is_run_and_it_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SandboxUnavailable, match="bubblewrap.*not installed.*apt-get install bubblewrap"):
-        walls.check_available()
+        check_available()
     monkeypatch.undo()
-    monkeypatch.setattr(walls.platform, "machine", lambda: "mips")
+    monkeypatch.setattr(process.platform, "machine", lambda: "mips")
     with pytest.raises(SandboxUnavailable, match="no list of system calls for mips"):
-        walls.check_available()
+        check_available()
     monkeypatch.undo()
-    monkeypatch.setattr(walls.sys, "platform", "darwin")
+    monkeypatch.setattr(process.sys, "platform", "darwin")
     with pytest.raises(SandboxUnavailable, match="container"):
-        walls.check_available()
+        check_available()
 
 
 def test_a_sandbox_that_does_not_start_is_no_students_fault(monkeypatch):
-    walls.check_available()
-    monkeypatch.setattr(walls, "_python", lambda inbox, outbox: ["/no/python"])
+    check_available()
+    monkeypatch.setattr(bubblewrap, "python", lambda inbox, outbox: ["/no/python"])
     with pytest.raises(SandboxUnavailable, match="does not start.*no/python"):
-        walls.check_available()
+        check_available()
     with pytest.raises(SandboxUnavailable, match="no/python"):
         mark(notebook("x = 1"), 1, QUESTIONS)
 
 
 def test_limits_that_cannot_be_set_stop_the_start(monkeypatch):
-    monkeypatch.setattr(walls, "_LIMITS", [part.replace("ulimit -n 64", "ulimit -n x") for part in walls._LIMITS])
+    monkeypatch.setattr(limits, "ULIMIT", [part.replace("ulimit -n 64", "ulimit -n x") for part in limits.ULIMIT])
     with contextlib.closing(Sandbox()) as sandbox, pytest.raises(Stopped):
         sandbox.wait_ready()
 
@@ -381,8 +380,8 @@ WALLS = {
     "the /dev/null of root: no filter": ("writing", no_filter),
     "namespaces: no filter and no --disable-userns": (
         "privileges", lambda command: [part for part in no_filter(command) if part != "--disable-userns"]),
-    "memory: a limit of 5 GB": ("memory", limit(f"ulimit -v {walls.MEMORY >> 10}", f"ulimit -v {5 << 20}")),
-    "disk: 64 MB": ("disk", limit(str(walls.TMP), str(64 << 20))),
+    "memory: a limit of 5 GB": ("memory", limit(f"ulimit -v {limits.MEMORY >> 10}", f"ulimit -v {5 << 20}")),
+    "disk: 64 MB": ("disk", limit(str(limits.TMP), str(64 << 20))),
     "core dumps": ("privileges", limit("ulimit -c 0", "ulimit -c 1024")),
     "reading: the repository is shown": ("reading", shown(ROOT)),
     "reading: the system's settings are shown": ("reading", shown("/etc")),
@@ -424,7 +423,7 @@ def test_without_its_own_network_and_the_filter_a_listener_is_reached():
 
 @pytest.mark.parametrize("name", ["many_files", "page_tables"])
 def test_without_the_watch_nothing_stops_what_no_limit_counts(name, monkeypatch):
-    monkeypatch.setattr(walls, "FILES", 10**9)
-    monkeypatch.setattr(walls, "PAGE_TABLES", 10**9)
+    monkeypatch.setattr(limits, "FILES", 10**9)
+    monkeypatch.setattr(limits, "PAGE_TABLES", 10**9)
     monkeypatch.setattr(marking, "CELL_SECONDS", 1)
     assert mark(notebook(*attack(name)), 1, QUESTIONS)["status"] == "timeout"

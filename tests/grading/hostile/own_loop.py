@@ -23,11 +23,15 @@ def everything(count):
     return parts
 
 
-say({"ran": ""})
-while True:
-    size, rest = struct.unpack("<IQ", everything(12))
-    header, data = json.loads(everything(size)), everything(rest)
-    if header.get("call") == "count_weights":
-        say({"dtype": "<i8", "shape": [2], "changed": []}, np.array(right(*header["arguments"])).tobytes())
-    else:
-        say({"dtype": "<f8", "shape": [1], "changed": []}, bytes(8))
+def loop():
+    say({"ran": {}})
+    while True:
+        size, rest = struct.unpack("<IQ", everything(12))
+        header, data = json.loads(everything(size)), everything(rest)
+        if header.get("call") == "count_weights":
+            say({"dtype": "<i8", "shape": [2], "changed": []}, np.array(right(*header["arguments"])).tobytes())
+        else:
+            say({"dtype": "<f8", "shape": [1], "changed": []}, bytes(8))
+
+
+loop()

@@ -20,33 +20,15 @@ import struct
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-from .submission import show
+from ..submission import show
+from . import bubblewrap, limits, seccomp
+from .errors import SandboxUnavailable, Stopped
 
-MEMORY = 3 << 29                 # bytes of address space; pipes, /tmp and what is watched come on top: 2 GB together
-SECONDS = 200                    # of processor time; above marking.TOTAL_SECONDS, so that only what is slow is lost
-TMP = 16 << 20                   # bytes of /tmp
-FILES = 4096                     # of /tmp; each takes 1 kB of the kernel's memory
-PAGE_TABLES = 64 << 10           # kB; a page of a sparse mapping takes two or three pages of them
-WATCH = 0.1                      # seconds between two looks at the last two
-REPLY = 32 << 20                 # bytes of an answer
 DTYPES = {f"{order}{kind}{size}" for order in "<|=" for kind, sizes in (("f", (2, 4, 8)), ("i", (1, 2, 4, 8)),
                                                                         ("u", (1, 2, 4, 8))) for size in sizes}
-
-
-class SandboxUnavailable(RuntimeError):
-    """This system cannot run a student's code safely; the text says what to do."""
-
-
-class Stopped(Exception):
-    """The student's process is gone or was stopped. status: "timeout", "limit" or "crash"; reason: a sentence."""
-
-    def __init__(self, status, reason):
-        super().__init__(reason)
-        self.status, self.reason = status, reason
 
 
 def check_available():
@@ -56,7 +38,7 @@ def check_available():
     if sys.platform != "linux" or shutil.which("bwrap") is None:
         raise SandboxUnavailable("bubblewrap (bwrap) is not installed here, and without it a submission could read "
                                  f"and change everything that you can. {advice}")
-    if platform.machine() not in _ARCHITECTURES:
+    if platform.machine() not in seccomp.ARCHITECTURES:
         raise SandboxUnavailable(f"there is no list of system calls for {platform.machine()}. {advice}")
     with contextlib.closing(Sandbox()) as sandbox:
         try:
@@ -78,7 +60,7 @@ class Sandbox:
         ours, theirs = os.pipe(), os.pipe()                              # what we say, what it says
         errors = os.memfd_create("errors")
         rules = os.memfd_create("seccomp")
-        os.write(rules, _filter())
+        os.write(rules, seccomp.rules())
         os.lseek(rules, 0, os.SEEK_SET)
         self._errors, self._info = errors, os.memfd_create("info")
         try:
@@ -100,7 +82,7 @@ class Sandbox:
 
     def command(self, rules, inbox, outbox):
         """What is started. rules, inbox, outbox: descriptors of the seccomp filter and of the pipes."""
-        return [*_LIMITS, *_bubblewrap(rules, self._info), *_python(inbox, outbox)]
+        return [*limits.ULIMIT, *bubblewrap.command(rules, self._info), *bubblewrap.python(inbox, outbox)]
 
     def wait_ready(self, seconds=30):
         """Wait until NumPy is imported. Raises Stopped."""
@@ -111,13 +93,29 @@ class Sandbox:
             self._watch()
             self._ready = True
 
-    def run_cell(self, number, source, seconds):
-        """Execute a cell; → the text of what it raised, or "". Raises Stopped."""
+    def run_cell(self, number, source, seconds, skip=(), rest=None):
+        """Execute a cell.
+
+        skip: numbers of statements to leave out.  rest: from this one on only what defines and imports is executed.
+        → the first error, {"text": …, "line": …}, or None.  Raises Stopped, which says at which statement.
+        """
         self.wait_ready()
-        deadline = time.monotonic() + seconds
-        self._send({"cell": number}, source.encode("utf-8", "replace"), deadline)
-        header, _ = self._receive(deadline)
-        return _text(header.get("ran", ""))
+        deadline, statement = time.monotonic() + seconds, None
+        try:
+            command = {"cell": number, "skip": sorted(skip), "rest": rest}
+            self._send(command, source.encode("utf-8", "replace"), deadline)
+            while True:
+                header, _ = self._receive(deadline)
+                if "ran" in header:
+                    break
+                if type(header.get("at")) is not int:
+                    raise Stopped("crash", "what came from the process was no answer")
+                statement = header["at"]
+        except Stopped as stop:
+            stop.statement = statement
+            raise
+        error = header["ran"]
+        return {key: _text(error.get(key)) for key in ("text", "line")} if isinstance(error, dict) and error else None
 
     def call(self, name, arguments, seconds):
         """Call the student's function. → (array, None, changed inputs), or (None, what came instead, []).
@@ -180,8 +178,8 @@ class Sandbox:
 
     def _receive(self, deadline):
         header_size, data_size = struct.unpack("<IQ", self._read(12, deadline))
-        if header_size > 1 << 16 or data_size > REPLY:
-            raise Stopped("limit", f"the answer is larger than {REPLY >> 20} MB")
+        if header_size > 1 << 16 or data_size > limits.REPLY:
+            raise Stopped("limit", f"the answer is larger than {limits.REPLY >> 20} MB")
         try:
             header = json.loads(self._read(header_size, deadline))
         except (ValueError, RecursionError):
@@ -207,7 +205,7 @@ class Sandbox:
 
     def _wait(self, selector, deadline):
         while (remaining := deadline - time.monotonic()) > 0:
-            some = selector.select(min(remaining, WATCH) if self._watched else remaining)
+            some = selector.select(min(remaining, limits.WATCH) if self._watched else remaining)
             self._check_watched()
             if some:
                 return
@@ -227,11 +225,11 @@ class Sandbox:
         """Raise Stopped when the process has more files or page tables than it may."""
         if self._watched:
             files = os.fstatvfs(self._watched[0])
-            if files.f_files - files.f_ffree > FILES:
-                raise Stopped("limit", f"it made more than {FILES} files and was stopped")
+            if files.f_files - files.f_ffree > limits.FILES:
+                raise Stopped("limit", f"it made more than {limits.FILES} files and was stopped")
             with contextlib.suppress(ProcessLookupError):                # it has ended
                 tables = re.search(rb"^VmPTE:\s*(\d+) kB", os.pread(self._watched[1], 8192, 0), re.MULTILINE)
-                if tables and int(tables[1]) > PAGE_TABLES:
+                if tables and int(tables[1]) > limits.PAGE_TABLES:
                     raise Stopped("limit", "its memory is scattered too widely, and it was stopped")
 
     def _ended(self):
@@ -254,8 +252,8 @@ def _array(header, data):
     """The claimed array, from bytes that are exactly as many as shape and dtype need."""
     dtype, shape = header.get("dtype"), header.get("shape")
     if not isinstance(dtype, str) or dtype not in DTYPES or not isinstance(shape, list) or len(shape) > 64 or \
-            not all(type(n) is int and 0 <= n <= REPLY for n in shape) or \
-            math.prod(n for n in shape if n) > REPLY or math.prod(shape) * np.dtype(dtype).itemsize != len(data):
+            not all(type(n) is int and 0 <= n <= limits.REPLY for n in shape) or \
+            math.prod(n for n in shape if n) > limits.REPLY or math.prod(shape) * np.dtype(dtype).itemsize != len(data):
         raise Stopped("crash", "what came from the process was no array")
     return np.frombuffer(data, dtype).reshape(shape)
 
@@ -266,117 +264,3 @@ def _indices(value, count):
 
 def _text(value, limit=400):
     return show(value[:limit]) if isinstance(value, str) else ""
-
-
-# ---- the walls
-
-# Both limits of each: soft and hard. Virtual memory and file size in kB or blocks of 512 bytes, as POSIX has it.
-_LIMITS = ["/bin/sh", "-c", f"ulimit -v {MEMORY >> 10} && ulimit -t {SECONDS} && ulimit -f {TMP >> 9} && ulimit -c 0 "
-                            '&& ulimit -n 64 && exec "$@"', "sh"]
-_PACKAGES = "/packages"
-
-
-def _bubblewrap(rules, info):
-    """The command without the program: an empty root, and into it only what Python and NumPy need.
-
-    Started by root, the process inside is root's in all but its capabilities: what it may do to a file that root owns
-    is decided by the mount alone. So all of them are read-only, /proc too, in which lies /proc/sys.
-    """
-    site = Path(np.__file__).parent.parent
-    packages = [part for folder in ("numpy", "numpy.libs") if (site / folder).is_dir()
-                for part in ("--ro-bind", str(site / folder), f"{_PACKAGES}/{folder}")]
-    shown = _shown()
-    system = [part for folder in [*shown, "/lib", "/lib64", "/etc/ld.so.cache"] if os.path.exists(folder)
-              for part in (("--symlink", os.readlink(folder), folder) if os.path.islink(folder)
-                           else ("--ro-bind", folder, folder))]
-    hidden = [part for folder in _hidden(shown)
-              for part in ("--size", "4096", "--tmpfs", folder, "--remount-ro", folder)]
-    return ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534",
-            "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL", *system, *packages,
-            *hidden, "--ro-bind", str(Path(__file__).with_name("inside.py")), f"{_PACKAGES}/inside.py",
-            "--proc", "/proc", "--remount-ro", "/proc", "--size", str(1 << 20), "--tmpfs", "/dev",
-            "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/zero", "/dev/zero",
-            "--dev-bind", "/dev/urandom", "/dev/urandom",
-            "--dev-bind", "/dev/random", "/dev/random", "--remount-ro", "/dev",
-            "--size", str(TMP), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/",
-            "--seccomp", str(rules), "--info-fd", str(info), "--"]
-
-
-def _shown():
-    """The folders of libraries and the Python program itself."""
-    prefix = os.path.realpath(sys.base_prefix)
-    folders = dict.fromkeys(f"{parent}/{name}"
-                            for parent in ("/usr", "/usr/local", prefix) for name in ("lib", "lib64"))
-    return [folder for folder in folders if os.path.isdir(folder)] + [os.path.realpath(sys.executable)]
-
-
-def _hidden(shown):
-    """Folders of other packages and of this project that lie within what is shown: covered with nothing."""
-    candidates = [Path(__file__).resolve().parents[2], *map(Path, sys.path)]
-    candidates += [path for folder in shown for path in Path(folder).glob("python3*/*-packages")]
-    stdlib = Path(os.__file__).parent
-    return sorted({str(path) for path in candidates if path.is_dir() and path != stdlib and stdlib not in path.parents
-                   or path.name in ("site-packages", "dist-packages") and path.is_dir()
-                   if any(str(path).startswith(f"{folder}/") for folder in shown)
-                   and not str(stdlib).startswith(f"{path}/")})
-
-
-def _python(inbox, outbox):
-    executable = os.path.realpath(sys.executable)
-    # -P -s -S is -I without -E: PYTHONHASHSEED of the environment that we made counts, so that sets have one order
-    return [executable, "-P", "-s", "-S", f"{_PACKAGES}/inside.py", str(inbox), str(outbox), _PACKAGES]
-
-
-# ---- seccomp
-
-# What makes processes or threads, sockets, or memory that no limit counts (vmsplice: pages of 2 MB held by pipes); what
-# looks into or reshapes the system; what changes a file that is open already, such as the /dev/null that we pass on.
-# Behind each list the number of fcntl, of which only the locks of _LOCKS are refused: no limit counts them either.
-_REFUSED = {
-    "x86_64": (0xC000003E, {
-        "clone": 56, "fork": 57, "vfork": 58, "clone3": 435, "socket": 41, "socketpair": 53, "memfd_create": 319,
-        "memfd_secret": 447, "shmget": 29, "shmat": 30, "semget": 64, "msgget": 68, "mq_open": 240,
-        "io_uring_setup": 425, "io_setup": 206, "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311,
-        "pidfd_getfd": 438, "mount": 165, "umount2": 166, "pivot_root": 155,
-        "chroot": 161, "unshare": 272, "setns": 308, "open_tree": 428, "fsopen": 430,
-        "bpf": 321, "perf_event_open": 298, "userfaultfd": 323, "keyctl": 250, "add_key": 248, "request_key": 249,
-        "open_by_handle_at": 304, "personality": 135, "inotify_init": 253, "inotify_init1": 294, "fanotify_init": 300,
-        "splice": 275, "tee": 276, "vmsplice": 278, "landlock_create_ruleset": 444, "syslog": 103,
-        "chmod": 90, "fchmod": 91, "fchmodat": 268, "chown": 92, "fchown": 93, "lchown": 94,
-        "fchownat": 260, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280, "setxattr": 188,
-        "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198, "fremovexattr": 199}, 72),
-    "aarch64": (0xC00000B7, {
-        "clone": 220, "clone3": 435, "socket": 198, "socketpair": 199, "memfd_create": 279, "memfd_secret": 447,
-        "shmget": 194, "shmat": 196, "semget": 190, "msgget": 186, "mq_open": 180, "io_uring_setup": 425, "io_setup": 0,
-        "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "pidfd_getfd": 438, "mount": 40,
-        "umount2": 39, "pivot_root": 41, "chroot": 51, "unshare": 97, "setns": 268, "open_tree": 428, "fsopen": 430,
-        "bpf": 280,
-        "perf_event_open": 241, "userfaultfd": 282, "keyctl": 219, "add_key": 217, "request_key": 218,
-        "open_by_handle_at": 265, "personality": 92, "inotify_init1": 26, "fanotify_init": 262,
-        "splice": 76, "tee": 77, "vmsplice": 75, "landlock_create_ruleset": 444, "syslog": 116,
-        "fchmod": 52, "fchmodat": 53, "fchown": 55, "fchownat": 54, "utimensat": 88, "setxattr": 5, "lsetxattr": 6,
-        "fsetxattr": 7, "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16}, 25),
-}
-_LOCKS = (6, 7, 37, 38, 1024)    # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE
-_NEWER = 452                     # calls from Linux 6.6 on, at which nobody has looked: as if there were none
-_ARCHITECTURES = set(_REFUSED)
-
-
-def _filter():
-    """The program of the kernel's packet filter (man 2 seccomp): refused calls give EPERM, foreign ones the end.
-
-    An instruction: operation, jump if true, jump if false, number. 0x20 loads a word of (call number, architecture, …),
-    0x15 compares, 0x35 compares for ≥, 0x06 returns.
-    """
-    architecture, calls, fcntl = _REFUSED[platform.machine()]
-    numbers = sorted(set(calls.values()))
-    allow, refuse, unknown, kill = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38, 0x80000000
-    program = [(0x20, 0, 0, 4), (0x15, 1, 0, architecture), (0x06, 0, 0, kill),
-               (0x20, 0, 0, 0), (0x35, 0, 1, 0x40000000), (0x06, 0, 0, kill),                # x32 calls on x86_64
-               (0x35, 0, 1, _NEWER), (0x06, 0, 0, unknown)]
-    size = len(numbers) + 2 + len(_LOCKS)                                # to `allow`, behind it `refuse`
-    program += [(0x15, size - i, 0, number) for i, number in enumerate(numbers)]
-    program += [(0x15, 0, len(_LOCKS) + 1, fcntl), (0x20, 0, 0, 24)]     # its second argument
-    program += [(0x15, len(_LOCKS) - i, 0, command) for i, command in enumerate(_LOCKS)]
-    program += [(0x06, 0, 0, allow), (0x06, 0, 0, refuse)]
-    return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)

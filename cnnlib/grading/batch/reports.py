@@ -17,11 +17,10 @@ from pathlib import Path
 
 import jinja2
 
-from .marking import PASSED
-from .questions import WEEKS, find
-from .submission import show
+from ..marking import PASSED, REASON, join
+from ..questions import WEEKS, find
+from ..submission import show
 
-REASON = 500                     # characters of a reason in grades.csv
 TEXT = 600                       # of a text in a page, before control characters are written out
 NAME = 1100                      # of a student's name: 255 bytes, each of them as \xNN, and some to spare
 ROWS = 12                        # of an array, and as many columns
@@ -113,6 +112,9 @@ def explain(result, question_name):
         raise ValueError(f"explain: {_text(result.student, NAME)} has no mark for {question_name!r}; there are "
                          f"{', '.join(rows)}")
     text = _as_text(_question(question, rows[question_name]))
+    first_error = _text(result.record["first_error"])
+    if first_error and rows[question_name]["status"] != PASSED:
+        text = f"The first error in the sheet: {first_error}\n{text}"
     case = rows[question_name].get("case")
     code = _replay(question, case) if case else ""
     return f"{_text(result.student, NAME)}\n{text}" + (f"\n\n{code}" if code else "")
@@ -123,7 +125,8 @@ def explain(result, question_name):
 def _sheet(result, week):
     """A record as plain texts and numbers that are bounded and printable.
 
-    → student, stem, finished, status, reason, total, max, and a list of questions, see `_question`.
+    → student, stem, finished, status, reasons, reason (the same as one text), first_error ("" when all questions
+    passed), total, max, and a list of questions, see `_question`.
     """
     record = result.record
     rows = {row["name"]: row for row in record["questions"]}
@@ -131,10 +134,12 @@ def _sheet(result, week):
     status = _text(record["status"], 40)
     lost = [f"{question['name']}: {question['problem'] or question['headline']}"
             for question in questions if not question["passed"]]
-    reason = _text(record["reason"]).strip() or "; ".join(lost)
+    reasons = list(filter(None, (_text(reason).strip() for reason in record["reasons"]))) or lost
+    first_error = _text(record["first_error"]).strip() if lost else ""
     finished = _text(result.finished, 60).replace("T", " ").replace("+00:00", " UTC")
     return {"student": _text(result.student, NAME), "stem": result.stem, "finished": finished, "status": status,
-            "reason": reason or ("" if status == "ok" else status), "questions": questions,
+            "reasons": reasons, "reason": join(reasons) or ("" if status == "ok" else status),
+            "first_error": first_error, "questions": questions,
             "total": sum(question["score"] for question in questions),
             "max": sum(question["points"] for question in questions)}
 
@@ -234,6 +239,8 @@ def _gradescope(sheet):
     output = _STATUSES.get(sheet["status"], sheet["status"])
     if sheet["status"] != "ok":
         output += f" {sheet['reason']}"
+    elif sheet["first_error"]:
+        output += f" The first error in the sheet: {sheet['first_error']}"
     return {
         "score": sheet["total"], "output": output, "output_format": "text", "test_output_format": "text",
         "test_name_format": "text",
