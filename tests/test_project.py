@@ -93,6 +93,25 @@ def test_prose_is_plain(path):
         assert not found, f"{found}: {line}"
 
 
+# What "Words" in CONTRIBUTING replaces.
+OTHER_WORDS = re.compile("|".join([
+    r"\beven numbers\b", r"\blearns? not\b", r"\bin use mode\b", r"\bwhat is no \w+", r"\b(?:is|are) no ints?\b",
+    r"\bno ints? ≥", r"\bare no (?:modules|tensors|arrays)\b", r"\bis no (?:module|tensor|array|network|notebook)\b",
+    r"(?<!_)\bweights\(x\)", r"\b(?:take|takes|taking|taken) the \w+ off\b", r"\bfilter size\b", r"\bread_box\b",
+    r"\bmemory=",
+]), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", [*sorted(ROOT.glob("cnnlib/**/*.py")), *NOTEBOOKS, *PAGES], ids=ids)
+def test_one_word_for_one_thing(path):
+    if path.suffix == ".ipynb":
+        text = "\n".join(cell.source for kind in ("markdown", "code") for cell in cells(path, kind))
+    else:
+        text = path.read_text()
+    found = [(match[0], text[:match.start()].count("\n") + 1) for match in OTHER_WORDS.finditer(text)]
+    assert not found, f"words and lines: {found}; see Words in CONTRIBUTING.md"
+
+
 def test_labels_are_unique():
     seen = {}
     for path in CHAPTERS + PAGES:

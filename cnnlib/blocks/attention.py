@@ -87,7 +87,8 @@ class SelfAttention2d(nn.Module):
     begins at 0, so that the layer begins as the identity. Unlike later forms it does not divide by √(C/8).
     The paper gives h C/8 channels too; C/2 is from the authors' code, which also halves the maps of f and h by a max
     pool, so that each pixel looks at T/4 places. Here there is no pool.
-    value_channels: of h, C // 2 unless given.  weights(x): β (N, T, T), row j is what pixel j looks at and sums to 1.
+    value_channels: of h, C // 2 unless given.  attention_weights(x): β (N, T, T), row j is what pixel j looks at and
+    sums to 1.
     Cost: T²·(C/8 + C/2) + T·C·(C/4 + C): it grows with (H·W)².
     Raises TypeError or ValueError unless channels and value_channels are ints of at least 1, or for an input of another
     shape.
@@ -109,7 +110,7 @@ class SelfAttention2d(nn.Module):
         return (g @ f.transpose(1, 2)).softmax(-1)
 
     def forward(self, x):
-        o = self.attention_weights(x) @ _tokens(self.h(x))                                              # (N, T, C/2)
+        o = self.attention_weights(x) @ _tokens(self.h(x))               # (N, T, C/2)
         return x + self.gamma * self.v(_image(o, x))
 
 

@@ -28,7 +28,7 @@ from . import reports
 from .marking import PASSED, STATUSES, _record, lost
 from .questions import WEEKS
 from .sandbox import Sandbox, SandboxUnavailable, check_available
-from .submission import find_students, find_weeks, read_submission, show
+from .submission import class_problem, class_remarks, find_students, find_weeks, read_submission, show, shown_name
 from .workers import BatchError, TrustingSandbox, in_processes, on_cluster, to_json, versions
 
 DATABASE = "grades.sqlite"
@@ -89,6 +89,8 @@ def grade(submissions, out, week=None, workers=None, say=print):
         others = store.weeks() - {week}
         if others:
             raise BatchError(f"{shown(out)} holds marks of week {min(others)}: give week {week} a folder of its own")
+        for line in class_remarks(submissions, students, week):
+            say(line)
         gone = store.keep_only(students)
         if gone:
             say(f"{len(gone)} students are no longer in {shown(submissions)} and were taken out: {_some(gone)}")
@@ -175,9 +177,14 @@ def explain(out, student, question):
     Raises BatchError when there is no such student or question.
     """
     with _store(Path(out), must_exist=True) as store:
-        found = [result for result in store.results() if student in (result.student, result.stem)]
+        results, name = store.results(), shown_name(student)
+        found = ([result for result in results if student == result.stem]
+                 or [result for result in results if name == shown_name(result.student)])
         if not found:
             raise BatchError(f"there is no student {show(student)!r} in {shown(Path(out) / DATABASE)}")
+        if len(found) > 1:
+            raise BatchError(f"{len(found)} students are shown as {show(student)!r}: give the name of the student's "
+                             f"files, {' or '.join(result.stem for result in found)}")
         try:
             return reports.explain(found[0], question)
         except ValueError as error:
@@ -201,9 +208,13 @@ def shown(path):
 
 def _students(submissions):
     try:
-        return find_students(submissions)
+        students = find_students(submissions)
+        problem = class_problem(submissions, students)
     except OSError as error:
         raise BatchError(f"the folder of submissions {shown(submissions)} cannot be read: {error.strerror}") from None
+    if problem:
+        raise BatchError(problem)
+    return students
 
 
 def _week(submissions, week):

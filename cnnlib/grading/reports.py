@@ -209,7 +209,7 @@ def _short(text, limit):
 
 
 def _number(value):
-    """Points: 0 for what is no finite number, and no decimals where there are none."""
+    """Points: 0 for anything but a finite number, and no decimals where there are none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return 0
     return int(value) if value == int(value) else value

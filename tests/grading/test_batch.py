@@ -90,7 +90,7 @@ def odd_grades(odd_class):
 
 def test_every_folder_is_a_student_and_nothing_else_is(odd_class, odd_grades):
     names = sorted(entry.name for entry in os.scandir(os.fsencode(odd_class))
-                   if entry.is_dir(follow_symlinks=False) and entry.name != b".hidden")
+                   if (entry.is_symlink() or entry.is_dir(follow_symlinks=False)) and entry.name != b".hidden")
     found = [row["name"] for row in rows(odd_grades).values()]
     assert found == names and len(grades(odd_grades)) == len(names)
 
@@ -99,7 +99,7 @@ def test_what_is_no_notebook_costs_only_its_student(odd_grades):
     found = rows(odd_grades)
     wanted = {"z empty folder": "missing", "z not JSON": "invalid", "z a list": "invalid", "z empty file": "invalid",
               "z deep": "invalid", "z not UTF-8": "invalid", "z huge": "invalid", "z directory": "invalid",
-              "z link": "invalid", "z pipe": "invalid", "z device": "invalid"}
+              "z link": "invalid", "z linked folder": "invalid", "z pipe": "invalid", "z device": "invalid"}
     for name, status in wanted.items():
         if name in found or name != "z device":
             assert (found[name]["status"], found[name]["total"]) == (status, 0), name
@@ -466,9 +466,55 @@ def test_weeks_are_told_apart(small_class, monkeypatch):
     assert batch._week(empty, None) == 1
 
 
+@pytest.mark.parametrize(("files", "told"), [
+    (["Ada L_1_assignsubmission_file_week1.ipynb", "benb_LATE_2_3_week1.ipynb"], "LATE_2_3_week1.ipynb. Each student"),
+    (["Ada.zip"], "Ada.zip. Unpack"), (["inner/ada/week1.ipynb", "inner/kurt/week1.ipynb"], "class/inner"),
+    (None, "Not a directory")])
+def test_a_class_that_would_be_marked_as_nothing_is_refused(tmp_path, files, told):
+    folder = tmp_path / "class"
+    for name in files or ():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(notebook(RIGHT))
+    if files is None:
+        folder.write_bytes(notebook(RIGHT))
+    output, errors = invoke("grade", folder, "--out", tmp_path / "out", status=2)
+    assert told in errors and errors.count("\n") == 1 and not output and not (tmp_path / "out").exists()
+
+
+def test_a_class_with_what_systems_and_students_leave(tmp_path):
+    """Each folder of a student has its row and reason; a name is found however its letters are composed."""
+    folder, out = tmp_path / "class", tmp_path / "out"
+    hand_in(folder, "Go\u0308del", notebook(RIGHT))
+    for name in ("Gödel 2/Week1.ipynb", "Ada/week1.ipynb", "Ada/week1-Copy1.ipynb", "__MACOSX/Ada/._week1.ipynb",
+                 "__pycache__/x.pyc", "lost+found/x", "Emmy.zip"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(notebook(RIGHT))
+    (folder / "Kurt").symlink_to(folder / "Ada")
+    _, errors = invoke("grade", folder, "--out", out, "--jobs", 1)
+    assert "week1.ipynb is marked" in errors and "Ada (week1-Copy1.ipynb)" in errors
+    assert "not marked: Emmy.zip" in errors
+    found = {row["student"]: (row["total"], row["status"]) for row in grades(out)}
+    assert found == {"Gödel": ("1", "ok"), "Gödel 2": ("0", "missing"), "Ada": ("1", "ok"), "Kurt": ("0", "invalid")}
+    reasons = {row["student"]: row["reason"] for row in grades(out)}
+    assert "there is Week1.ipynb: rename it" in reasons["Gödel 2"] and "the folder is a link" in reasons["Kurt"]
+    texts = {invoke("explain", out, name, "count_weights")[0]
+             for name in ("Gödel", "Go\u0308del", "Go%CC%88del")}
+    assert len(texts) == 1 and "Gödel" in texts.pop()
+
+
+def test_a_name_that_two_students_have_is_asked_for(tmp_path):
+    folder, out = tmp_path / "class", tmp_path / "out"
+    for name in (b"\\xff", b"\xff"):
+        hand_in(folder, name, None)
+    invoke("grade", folder, "--out", out)
+    errors = invoke("explain", out, "\\xff", "count_weights", status=2)[1]
+    assert "2 students" in errors and "%5Cxff or %FF" in errors
+    assert invoke("explain", out, "%FF", "count_weights")[0]
+
+
 def test_an_empty_class_has_reports_too(tmp_path):
     (tmp_path / "class").mkdir()
-    invoke("grade", tmp_path / "class", "--out", tmp_path / "out")
+    assert "nothing lies there" in invoke("grade", tmp_path / "class", "--out", tmp_path / "out")[1]
     assert grades(tmp_path / "out") == [] and (tmp_path / "out" / "html" / "index.html").exists()
 
 

@@ -1,6 +1,7 @@
 """What the page for instructors says is so: commands exist, numbers are the grader's, scripts do their work."""
 
 import csv
+import os
 import re
 import shlex
 import shutil
@@ -114,7 +115,10 @@ def shell(code, folder):
 
 
 def script(code, folder):
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, timeout=60)
+    """Run Python from the page. → the lines that it wrote"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    return result.stdout.splitlines()
 
 
 def handed_in(folder):
@@ -135,6 +139,35 @@ def test_moodles_download(tmp_path):
     assert handed_in(tmp_path) == [f"{folder}/week1.ipynb", "Kurt O'N_2_assignsubmission_file_/week1.ipynb"]
 
 
+def lay(folder, names):
+    """Files that hold their own names."""
+    for name in names:
+        path = os.path.join(os.fsencode(folder), os.fsencode(name))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(os.path.basename(path))
+
+
+def test_moodles_flat_download(tmp_path):
+    flat = ["Ada L_1234567_assignsubmission_file_week1.ipynb", "Kurt Gödel_12_assignsubmission_file_my sheet.ipynb",
+            "Go\u0308del_13_assignsubmission_file_week1 (1).ipynb", "O'Neil_14_assignsubmission_file_a.pdf",
+            "O'Neil_14_assignsubmission_file_week1.ipynb"]
+    inside = ["Emmy_15_assignsubmission_file/week1.ipynb", "Emil_16_assignsubmission_file_/week1.ipynb"]
+    other = ["Ada L_1234567_assignsubmission_onlinetext_onlinetext.html", "notes.ipynb", b"\xff.txt", "__MACOSX/x",
+             "Emil_16_assignsubmission_file_week1.ipynb", "x_1_assignsubmission_file_"]
+    lay(tmp_path / "submissions", [*flat, *inside, *other])
+    os.symlink("notes.ipynb", tmp_path / "submissions" / "link_17_assignsubmission_file_week1.ipynb")
+    told = script(block("python", "iterdir", "_assignsubmission_file_"), tmp_path)
+    assert len(told) == len(other) + 1 and all(line.startswith("left out: ") for line in told)
+    for name in flat:
+        student, _, file = name.partition("_assignsubmission_file_")
+        moved = tmp_path / "submissions" / f"{student}_assignsubmission_file_" / file
+        assert moved.read_text() == name
+    for name in [*inside, *other]:
+        assert os.path.exists(os.path.join(os.fsencode(tmp_path / "submissions"), os.fsencode(name)))
+    assert script(block("python", "iterdir", "_assignsubmission_file_"), tmp_path) == told     # nothing is done twice
+
+
 def test_gradescopes_download(tmp_path):
     download(tmp_path / "export.zip", [
         "assignment_77_export/submission_1/week1.ipynb", "assignment_77_export/submission_2/-rf.ipynb",
@@ -153,6 +186,43 @@ def test_canvas_download(tmp_path):
     script(block("python", 'Path("canvas")'), tmp_path)
     assert handed_in(tmp_path) == ["12/week1.ipynb", "4/week1.ipynb", "4711/week1.ipynb"]
     assert (tmp_path / "submissions/12/week1.ipynb").read_text() == "gödelkurt_12_13_week_1_2_x-1.ipynb"
+
+
+CANVAS = {                                                               # what canvas-lms' content_zipper.rb writes
+    "anon_kX3f9_98770_week1.ipynb": "kX3f9", "LATE_anon_Qw2Zz_98771_week1.ipynb": "Qw2Zz",
+    "anon_LATE_a1b2C_98772_week1.ipynb": "a1b2C", "anon_12345_98773_week1-1.ipynb": "12345",
+    "anon_LaTeX_LATE_98774_week_2_3_x.ipynb": "LaTeX",
+    "doejane_12346_67890_week1.ipynb": "12346", "doejane_LATE_12347_67891_week1.ipynb": "12347",
+    "doejane_12348_67892_week1-1.ipynb": "12348", "gödel kurt_12349_67893_my week 1 (final).ipynb": "12349",
+    "go\u0308delkurt_LATE_12350_67894_Übung.ipynb": "12350", "anonsmith_12351_67895_week1.IPYNB": "12351",
+    "李_12352_67896_week1.ipynb": "12352", "o_neil_anon_12353_67897_week1.ipynb": "12353",
+    "group_1a_12354_67898_week1.ipynb": "12354"}
+
+
+def test_canvas_names(tmp_path):
+    other = ["readme.txt", "week1.ipynb", "doejane_1_text.html", "anon_kX3f9_text.html", b"\xff.ipynb", ".DS_Store",
+             "doejane_x_y_week1.ipynb", "folder_1_2_x/week1.ipynb", "new\nline.ipynb"]
+    lay(tmp_path / "canvas", [*CANVAS, *other])
+    os.symlink("/etc/passwd", tmp_path / "canvas" / "doe_99_1_week1.ipynb")
+    told = script(block("python", 'Path("canvas")'), tmp_path)
+    assert len(told) == len(other) + 1 and all(line.startswith("left out: ") for line in told)
+    assert handed_in(tmp_path) == sorted(f"{user}/week1.ipynb" for user in CANVAS.values())
+    for name, user in CANVAS.items():
+        assert (tmp_path / "submissions" / user / "week1.ipynb").read_text() == name
+
+
+def test_canvas_students_with_several_files_or_none(tmp_path):
+    lay(tmp_path / "canvas", ["a_1_11_week1.ipynb", "a_1_12_week1-1.ipynb", "b_2_13_week1.ipynb", "b_2_14_plot.png",
+                              b"c_LATE_3_15_\xff.pdf", "d_4_16_week1.zip"])
+    told = script(block("python", 'Path("canvas")'), tmp_path)
+    assert [line.split(":")[0] for line in told] == ["2 notebooks", "0 notebooks", "0 notebooks"]
+    assert "a_1_11_week1.ipynb" in told[0] and "a_1_12_week1-1.ipynb" in told[0]
+    assert [name for name in handed_in(tmp_path) if name[0] != "3"] == [
+        "1/a_1_11_week1.ipynb", "1/a_1_12_week1-1.ipynb", "2/b_2_14_plot.png", "2/week1.ipynb", "4/d_4_16_week1.zip"]
+    found = {name: submission.read_submission(tmp_path / "submissions", name.encode(), 1) for name in "1234"}
+    assert found["2"].content == b"b_2_13_week1.ipynb" and all(found[name].missing for name in "134")
+    assert "a_1_11_week1.ipynb, a_1_12_week1-1.ipynb: put the right one there" in found["1"].problem
+    assert "d_4_16_week1.zip: unpack it" in found["4"].problem and "c_LATE_3_15_\\xff.pdf" in found["3"].problem
 
 
 def test_nbgraders_folders(tmp_path):
@@ -181,14 +251,15 @@ def read(path):
 
 
 def test_the_import_into_canvas(tmp_path):
-    grades(tmp_path, ["4711", "27", "32", "ok", "x"], ["12", "0", "32", "missing", "there is no week1.ipynb"])
+    grades(tmp_path, ["4711", "27", "32", "ok", "x"], ["12", "0", "32", "missing", "there is no week1.ipynb"],
+           ["kX3f9", "32", "32", "ok", ""])
     head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Quiz (1)", "Week 1 (901)", "Final Score"]
     table(tmp_path / "gradebook.csv", [
         head, ["    Points Possible", "", "", "", "", "5", "32", "(read only)"],
         ["Lovelace, Ada", "4711", "s1", "ada", "A", "4", "", "50"],
         ["Gödel, Kurt", "12", "s2", "kurt", "A", "1", "3", "9"],
         ["Nash, John", "13", "s3", "john", "B", "", "30", ""]])
-    script(block("python", "gradebook.csv"), tmp_path)
+    assert script(block("python", "gradebook.csv"), tmp_path) == ["not in the gradebook: 'kX3f9'"]
     assert read(tmp_path / "import.csv") == [
         [*head[:5], "Week 1 (901)"], ["    Points Possible", "", "", "", "", "32"],
         ["Lovelace, Ada", "4711", "s1", "ada", "A", "27"], ["Gödel, Kurt", "12", "s2", "kurt", "A", "0"],
@@ -197,14 +268,16 @@ def test_the_import_into_canvas(tmp_path):
 
 def test_the_import_into_moodle(tmp_path):
     grades(tmp_path, ["Ada Lovelace_1234567_assignsubmission_file", "27", "32", "ok", "im2col: the shape is (1, 2)"],
-           ["Kurt Gödel_12_assignsubmission_file_", "32", "32", "ok", ""], ["another folder", "1", "32", "ok", ""])
+           ["Kurt Gödel_12_assignsubmission_file_", "32", "32", "ok", ""], ["another folder", "1", "32", "ok", ""],
+           ["Gone_99_assignsubmission_file_", "1", "32", "ok", ""])
     head = ["Identifier", "Full name", "Email address", "Status", "Grade", "Maximum grade", "Grade can be changed",
             "Last modified (grade)", "Feedback comments"]
     table(tmp_path / "worksheet.csv", [
         head, ["Participant 1234567", "Ada Lovelace", "a@x", "Submitted", "", "32.00", "Yes", "-", ""],
         ["Participant 12", "Kurt Gödel", "k@x", "Submitted", "", "32.00", "Yes", "-", ""],
         ["Participant 13", "John Nash", "j@x", "No submission", "", "32.00", "Yes", "-", "ill"]])
-    script(block("python", "worksheet.csv"), tmp_path)
+    assert script(block("python", "worksheet.csv"), tmp_path) == [
+        "no number of Moodle's: 'another folder'", "not in the worksheet: 'Gone_99_assignsubmission_file_'"]
     assert read(tmp_path / "import.csv") == [
         head, ["Participant 1234567", "Ada Lovelace", "a@x", "Submitted", "27", "32.00", "Yes", "-",
                "im2col: the shape is (1, 2)"],

@@ -14,6 +14,8 @@ from cnnlib.grading.submission import (
     CELLS,
     LARGEST,
     Invalid,
+    class_problem,
+    class_remarks,
     code_cells,
     find_students,
     find_weeks,
@@ -67,7 +69,14 @@ def test_links_are_not_followed(student, tmp_path):
     (tmp_path / "real" / "week1.ipynb").write_bytes(notebook(RIGHT))
     link = student.parent / "linked"
     link.symlink_to(tmp_path / "real")
-    assert read(link).content is None and find_students(student.parent) == [b"ada"]
+    assert read(link).content is None and find_students(student.parent) == [b"ada", b"linked"]
+    link.unlink()
+    for target in (tmp_path / "nowhere", "linked", tmp_path / "other.ipynb"):
+        link.symlink_to(target)
+        assert find_students(student.parent) == [b"ada", b"linked"]
+        submission = read(link)
+        assert "the folder is a link" in submission.problem and not submission.missing
+        link.unlink()
 
 
 def test_pipes_sockets_folders_and_devices_are_not_waited_for(student):
@@ -144,7 +153,18 @@ def test_only_folders_are_students(tmp_path):
     (tmp_path / "file.ipynb").write_text("{}")
     (tmp_path / "link").symlink_to(tmp_path / "a")
     os.mkfifo(tmp_path / "pipe")
-    assert find_students(tmp_path) == sorted(names)
+    assert find_students(tmp_path) == sorted([*names, b"link"])          # a link has a row, and its reason in it
+
+
+def test_folders_of_the_system_are_no_students(tmp_path):
+    for name in ("__MACOSX", "__pycache__", "@eaDir", "lost+found", "#recycle", "$RECYCLE.BIN", "$Recycle.Bin", "@tmp",
+                 "System Volume Information", ".ipynb_checkpoints", "ada", "__macosx", "tmp", "recycle"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ("week1.ipynb" if name == "ada" else "week3.ipynb")).write_text("{}")
+    assert find_students(tmp_path) == [b"ada", b"recycle", b"tmp"]
+    for name in ("recycle", "tmp"):
+        (tmp_path / name / "week3.ipynb").unlink()
+    assert find_weeks(tmp_path) == {1}
 
 
 def test_the_weeks_that_were_handed_in(tmp_path):
@@ -158,6 +178,126 @@ def test_the_weeks_that_were_handed_in(tmp_path):
     assert find_weeks(tmp_path) == {1, 12}
 
 
+# ---- what lies there in place of a sheet
+
+@pytest.mark.parametrize(("files", "told"), [
+    ([], "no file lies in the folder"),
+    (["Week1.ipynb"], "there is Week1.ipynb: rename it"),
+    (["WEEK1.IPYNB"], "there is WEEK1.IPYNB: rename it"),
+    (["week1-Copy1.ipynb"], "there is week1-Copy1.ipynb: rename it"),
+    (["week1.ipynb.txt"], "there is week1.ipynb.txt: rename it"),
+    (["week01.ipynb"], "there is week01.ipynb: rename it"),
+    (["week1 (1).ipynb"], "there is week1 (1).ipynb: rename it"),
+    (["Lovelace_week_1_final.ipynb"], "there is Lovelace_week_1_final.ipynb: rename it"),
+    (["week1.ipynb "], "there is week1.ipynb : rename it"),
+    (["week1.json", "notes.md"], "there is week1.json: rename it"),
+    (["ｗｅｅｋ１.ipynb"], "there is ｗｅｅｋ１.ipynb: rename it"),
+    (["Week1.ipynb", "week1-Copy1.ipynb", "notes.ipynb"],
+     "there are Week1.ipynb, week1-Copy1.ipynb: put the right one there as week1.ipynb"),
+    (["ada/week1.ipynb"], "there is ada/week1.ipynb: put it there as week1.ipynb"),
+    (["ada/ada/Week1.ipynb", "__MACOSX/ada/._week1.ipynb", "@eaDir/week1.ipynb"],
+     "there is ada/ada/Week1.ipynb: put it there as week1.ipynb"),
+    (["a/week1.ipynb", "b/week1.ipynb"], "there are a/week1.ipynb, b/week1.ipynb: put the right one there"),
+    (["my solution.ipynb", "data.csv"], "there is my solution.ipynb: rename it if it is the sheet"),
+    (["week2.ipynb"], "there is week2.ipynb"), (["week10.ipynb"], "there is week10.ipynb"),
+    (["a.ipynb", "b.ipynb"], "there are a.ipynb, b.ipynb"),
+    (["week1.zip"], "there is week1.zip: unpack it"), (["week1.ipynb.zip", "x"], "there is week1.ipynb.zip: unpack"),
+    (["week1.pdf"], "there is week1.pdf"), (["week1.html", "x.docx"], "there are week1.html, x.docx"),
+    ([".ipynb_checkpoints/week1-checkpoint.ipynb", "._week1.ipynb"], "no file lies in the folder"),
+    ([f"{'y' * 200}{number}" for number in range(9)], " and 6 more"), ([f"{number}" for number in range(2000)], "more"),
+    (["\u202ew\x1b[2J.ipynb"], "there is \\u202ew\\x1b[2J.ipynb: rename it"),
+])
+def test_a_missing_sheet_names_what_lies_there(student, files, told):
+    for name in files:
+        (student / name).parent.mkdir(parents=True, exist_ok=True)
+        (student / name).write_bytes(notebook(RIGHT))
+    if files == ["WEEK1.IPYNB"] and (student / "week1.ipynb").exists():
+        pytest.skip("this file system knows no case")
+    submission = read(student)
+    assert submission.missing and submission.problem.startswith("there is no week1.ipynb; ")
+    assert told in submission.problem, submission.problem
+    if told.startswith("there is ") and ":" not in told:
+        assert submission.problem.endswith(told)                         # nothing that is another's to be renamed
+    (student / "week1.ipynb").write_bytes(b"{}")                         # the exact name is marked, whatever is beside
+    assert read(student).content == b"{}"
+
+
+def test_the_digest_follows_what_lies_there(student):
+    before = read(student).digest
+    (student / "Week1.ipynb").write_bytes(b"")
+    assert read(student).digest != before
+
+
+def test_nothing_is_followed_or_run_to_see_what_lies_there(student, tmp_path):
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "week1.ipynb").write_bytes(b"")
+    (student / "inner").symlink_to(tmp_path / "away")
+    (student / "loop").symlink_to(student)
+    os.mkfifo(student / "Week1.ipynb")
+    assert read(student).problem.endswith("there is Week1.ipynb: rename it")
+    folder = student
+    for _ in range(200):                                                 # deeper than is looked
+        folder = folder / "d"
+        folder.mkdir()
+    (folder / "week1.ipynb").write_bytes(b"")
+    assert read(student).problem.endswith("there is Week1.ipynb: rename it")
+
+
+# ---- a class that would be marked as nothing
+
+def fill(folder, *files):
+    for name in files:
+        path = os.path.join(os.fsencode(folder), os.fsencode(name))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as stream:
+            stream.write(b"{}")
+    return find_students(folder)
+
+
+@pytest.mark.parametrize(("files", "told"), [
+    (["Ada L_1_assignsubmission_file_week1.ipynb", "benb_4711_98765_week1.IPYNB", "x.txt"],
+     "2 notebooks: Ada L_1_assignsubmission_file_week1.ipynb, benb_4711_98765_week1.IPYNB. Each student needs a"),
+    (["benb_4711_98765_week1.ipynb.txt"], "but 1 notebook: benb_4711_98765_week1.ipynb.txt. "),
+    (["week1.ipynb", "__MACOSX/._week1.ipynb", ".git/x"], "but 1 notebook: week1.ipynb. "),
+    ([f"{number}.ipynb" for number in range(200)], "200 notebooks: 0.ipynb, 1.ipynb, 10.ipynb and 197 more."),
+    (["Ada.zip", "Kurt.7z"], "but 2 packed files: Ada.zip, Kurt.7z. Unpack"),
+    (["class/ada/week1.ipynb", "class/kurt/week1.ipynb"], "give the folder"),
+    (["class/ada/week1.ipynb", "class/kurt/week1.ipynb", "class/a.ipynb"], ""),
+    (["ada/week1.ipynb"], ""), (["ada/ada/week1.ipynb"], ""), (["ada/x"], ""), (["notes.txt"], ""),
+    (["ada/week1.ipynb", "loose.ipynb", "kurt.zip"], ""),
+])
+def test_a_class_without_students_is_told(tmp_path, files, told):
+    problem = class_problem(tmp_path, fill(tmp_path, *files))
+    assert told in problem and bool(told) == bool(problem), problem
+    assert "\n" not in problem and len(problem) < 600
+
+
+def test_what_belongs_to_nobody_is_told(tmp_path):
+    assert "nothing lies there" in class_remarks(tmp_path, [], 1)[0]
+    students = fill(tmp_path, "ada/week1.ipynb", "readme.txt")
+    assert class_remarks(tmp_path, students, 1) == []
+    students = fill(tmp_path, "kurt_1_2_week1.ipynb", "emmy.zip")
+    line, = class_remarks(tmp_path, students, 1)
+    assert "emmy.zip, kurt_1_2_week1.ipynb" in line and "belongs to no student" in line
+
+
+def test_a_second_candidate_beside_the_sheet_is_told(tmp_path):
+    students = fill(tmp_path, "ada/week1.ipynb", "ada/Week1-Copy1.ipynb", "kurt/week1.ipynb", "kurt/old/week1.ipynb",
+                    "emmy/week1.ipynb", "emmy/week2.ipynb", "emmy/week10.ipynb", "emmy/.ipynb_checkpoints/week1.ipynb")
+    line, = class_remarks(tmp_path, students, 1)
+    assert "2 students" in line and "ada (Week1-Copy1.ipynb), kurt (old/week1.ipynb)" in line and "emmy" not in line
+
+
+def test_one_name_in_two_forms_of_unicode_is_told(tmp_path):
+    students = fill(tmp_path, "Gödel/week1.ipynb", "Go\u0308del/week1.ipynb", "Noether/week1.ipynb")
+    if len(students) < 3:
+        pytest.skip("this file system knows one form only")
+    line, = class_remarks(tmp_path, students, 1)
+    assert "Gödel" in line and "Noether" not in line
+    assert {read_submission(tmp_path, name, 1).student for name in students} == {"Gödel", "Noether"}
+    assert len({read_submission(tmp_path, name, 1).stem for name in students}) == 3
+
+
 # ---- names
 
 def submission_of(name):
@@ -169,6 +309,7 @@ def submission_of(name):
     ("Évariste".encode(), "Évariste", "%C3%89variste"),
     (b"a,b;c\"d'e", "a,b;c\"d'e", "a%2Cb%3Bc%22d%27e"),
     (b"two\nlines\r\t", "two\\x0alines\\x0d\\x09", "two%0Alines%0D%09"),
+    ("E\u0301variste".encode(), "Évariste", "E%CC%81variste"),           # as macOS stores it
     (b"\xff\xfe", "\\xff\\xfe", "%FF%FE"),
     (b"..%2F..", "..%2F..", "..%252F.."),
     (b"..\\..", "..\\..", "..%5C.."),

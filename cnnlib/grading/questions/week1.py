@@ -156,7 +156,7 @@ template = Question(
 )
 
 
-@template.mistake("the means are not taken off",
+@template.mistake("the means are not subtracted",
                   hint="Subtract the mean of the window from the window, and that of the template from the template.")
 def _(image, template):
     windows = np.lib.stride_tricks.sliding_window_view(image, template.shape)
@@ -170,7 +170,7 @@ def _(image, template):
     return signal.correlate(image, template - template.mean())
 
 
-@template.mistake("the mean of the whole image is taken off",
+@template.mistake("the mean of the whole image is subtracted",
                   hint="The mean and the norm belong to each window: a bright corner must not change the rest.")
 def _(image, template):
     image, template = image - image.mean(), template - template.mean()

@@ -5,13 +5,12 @@ Padding may be negative here, where something is cut off; the forms are given no
 
 import numpy as np
 
-from . import depthwise, im2col, pointwise, rows, winograd
-from .transposed import depth_to_space, kernel_phases, phases_waste, spread, turn
+from . import depthwise, im2col, pointwise, rows
+from .transposed import depth_to_space, divides, kernel_phases, spread, turn
 from .windows import cut, useful_taps
 
 FEW_KERNELS = 32                                                         # per group; more pay for `im2col.py`'s copies
 FEW_CHANNELS = 12                                                        # per group; more pay for turned kernels
-MOST_WASTE = 1.25                                                        # of multiplications, if there is less to add
 MOST_WINDOWS = 1.5
 
 
@@ -21,8 +20,7 @@ def forward(x, w, bias, stride, padding, dilation, groups):
     w = w[:, :, *taps]
     x, padding = cut(x, padding)
     form = _form(x, len(w), w.shape[2:], stride, padding, dilation, groups)
-    if form is not winograd:                                             # which copies them itself
-        w = np.ascontiguousarray(w)                                      # if turned: BLAS takes no negative strides
+    w = np.ascontiguousarray(w)                                          # if turned: BLAS takes no negative strides
     return form.forward(x, w, bias, stride, padding, dilation, groups)
 
 
@@ -43,7 +41,7 @@ def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
 def backward_input(grad_output, w, size, stride, padding, dilation, groups):
     """The gradient of the input of size (H, W): what came back, spread by the kernel.  → (N, C, H, W)
 
-    With stride 1 that is a correlation too, of grad_output with turned kernels. `depthwise` and `winograd` know no
+    With stride 1 that is a correlation too, of grad_output with turned kernels. `depthwise` knows no
     other way.
     """
     if min(*padding[0], *padding[1]) < 0:                                # what was cut off gets nothing
@@ -59,7 +57,7 @@ def backward_input(grad_output, w, size, stride, padding, dilation, groups):
     is_depthwise = depthwise.suits(channels, len(w), stride, dilation, groups)
     if is_depthwise:
         grad_output, stride = spread(grad_output, stride), (1, 1)
-    elif stride != (1, 1) and dilation == (1, 1) and phases_waste(kernel, stride) <= MOST_WASTE:
+    elif stride != (1, 1) and dilation == (1, 1) and divides(kernel, stride):
         kernels, inner = kernel_phases(w, grad_output.shape[2:], stride)
         grad = backward_input(grad_output, kernels, inner, (1, 1), ((0, 0), (0, 0)), (1, 1), groups)
         return depth_to_space(grad, stride, padding, size)
@@ -77,8 +75,6 @@ def _form(x, out_channels, kernel, stride, padding, dilation, groups):
         return pointwise
     if depthwise.suits(x.shape[1], out_channels, stride, dilation, groups):
         return depthwise
-    if winograd.suits(x, out_channels, kernel, stride, dilation, groups):
-        return winograd
     if out_channels // groups <= FEW_KERNELS and dilation == (1, 1):
         return rows
     return im2col

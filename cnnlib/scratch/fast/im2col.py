@@ -39,16 +39,16 @@ def forward(x, w, bias, stride, padding, dilation, groups):
 def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
     """The gradient of the weight: what each entry of the kernel saw, times what came back.
 
-    Σ over columns of grad_output (O/G, columns) @ columnsᵀ  →  (O, C/G, kH, kW)
+    Σ over blocks of columns @ grad_outputᵀ, which is faster than its transpose  →  (O, C/G, kH, kW)
     """
     out_channels, _, width_out = grad_output.shape[1:]
     depth = x.shape[1] // groups * kernel[0] * kernel[1]
     grad = columns = None
     for images, top, height in _blocks(grad_output.shape, depth * groups):
         columns = _unfold(x, kernel, images, top, height, width_out, stride, padding, dilation, groups, False, columns)
-        part = _channels_first(grad_output, images, top, height, groups) @ columns.transpose(0, 2, 1)
+        part = columns @ _channels_first(grad_output, images, top, height, groups).transpose(0, 2, 1)
         grad = part if grad is None else np.add(grad, part, out=grad)
-    return grad.reshape(out_channels, -1, *kernel)
+    return grad.transpose(0, 2, 1).reshape(out_channels, -1, *kernel)
 
 
 def backward_input(grad_output, w, size, stride, padding, dilation, groups):

@@ -42,15 +42,15 @@ def backward_weight(grad_output, x, kernel, stride, padding, dilation, groups):
     x = x.reshape(len(x), groups, -1, *x.shape[2:])
     grad_output = grad_output.reshape(len(x), groups, -1, *size)
     depth, out_channels = x.shape[2], grad_output.shape[2]
-    grad = np.zeros((groups, out_channels, kernel[0] * depth * kernel[1]), x.dtype)
+    grad = np.zeros((groups, kernel[0] * depth * kernel[1], out_channels), x.dtype)
     unfolded = None
     for images, some in _blocks(x.shape, kernel, size):
         unfolded = _unfold(x[images, some], kernel, size, stride, padding, unfolded)
         columns = _columns(unfolded, kernel, size, stride)
         back = _back(grad_output[images, some])
-        grad[some] += (back @ columns.swapaxes(2, 3)).sum(axis=1)
-    grad = grad.reshape(groups * out_channels, kernel[0], depth, kernel[1]).swapaxes(1, 2)
-    return np.ascontiguousarray(grad)
+        grad[some] += (columns @ back.swapaxes(2, 3)).sum(axis=1)        # faster than back @ columnsᵀ, its transpose
+    grad = grad.reshape(groups, kernel[0], depth, kernel[1], out_channels)
+    return grad.transpose(0, 4, 2, 1, 3).reshape(groups * out_channels, depth, *kernel)
 
 
 def backward_input(grad_output, w, size, stride, padding, dilation, groups):

@@ -25,23 +25,21 @@ def spread(grad_output, stride):
     return out
 
 
+def divides(kernel, stride):
+    """Whether every phase of the kernels has as many taps. Else some get zeros, and 0 · ∞ is NaN."""
+    return all(k % s == 0 for k, s in zip(kernel, stride, strict=True))
+
+
 def kernel_phases(w, out, stride):
     """The phases of the kernels, every s-th row and column of them, as channels: the sub-pixel convolution.
 
     A pixel of phase (a, b) of the padded image was seen by the taps of that phase alone. So with the s × s phases of
     image and kernels as channels the stride is 1 (Shi et al. 2016); `depth_to_space` makes an image of them again.
-    → kernels (O, C/G·sH·sW, ⌈kH/sH⌉, ⌈kW/sW⌉), zero where a phase has fewer taps; the size of an image's phases
+    → kernels (O, C/G·sH·sW, kH/sH, kW/sW); the size of an image's phases
     """
-    short = [-(-k // s) for k, s in zip(w.shape[2:], stride, strict=True)]
-    padded = np.zeros((*w.shape[:2], short[0] * stride[0], short[1] * stride[1]), w.dtype)
-    padded[:, :, :w.shape[2], :w.shape[3]] = w
-    phases = padded.reshape(*w.shape[:2], short[0], stride[0], short[1], stride[1]).transpose(0, 1, 3, 5, 2, 4)
+    short = [k // s for k, s in zip(w.shape[2:], stride, strict=True)]
+    phases = w.reshape(*w.shape[:2], short[0], stride[0], short[1], stride[1]).transpose(0, 1, 3, 5, 2, 4)
     return phases.reshape(len(w), -1, *short), tuple(n + k - 1 for n, k in zip(out, short, strict=True))
-
-
-def phases_waste(kernel, stride):
-    """How many times as many multiplications the zeros of `kernel_phases` cost."""
-    return np.prod([-(-k // s) * s / k for k, s in zip(kernel, stride, strict=True)])
 
 
 def depth_to_space(x, stride, padding, size):

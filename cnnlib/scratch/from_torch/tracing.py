@@ -129,7 +129,7 @@ def _graph(module):
     tracer = Tracer()
     try:
         return tracer.trace(module)
-    except Exception as error:                                           # whatever forward does to what is no tensor
+    except Exception as error:                                           # whatever forward does to what is not a tensor
         where = tracer.stuck or f"the module ({type(module).__name__})"
         raise ValueError(f"from_torch: torch.fx cannot follow the forward of {where}: {error}") from error
 

@@ -22,8 +22,8 @@ class Optimizer:
 
     params: tensors, or dicts {"params": tensors, options that differ from the defaults}.
     param_groups: the list of those dicts, with all options; what is changed there holds from the next step on.
-    Raises TypeError for what is no tensor and for unknown options, ValueError for no tensors, for one that was computed
-    or is there twice, and for options out of range.
+    Raises TypeError for anything but tensors and for unknown options, ValueError for no tensors, for one that was
+    computed or is there twice, and for options out of range.
     Source: `torch.optim.Optimizer`.
     """
 

@@ -198,7 +198,7 @@ def where_backward(grad_output, condition, input, other, *, needs_input_grad=Non
 def neg(input):
     """out = −x.
 
-    input: (*)  →  (*).  Raises TypeError for what is no array of numbers.  Source: `torch.neg`.
+    input: (*)  →  (*).  Raises TypeError for anything but an array of numbers.  Source: `torch.neg`.
     """
     input = _numbers("neg", "input", input)
     return -input
@@ -294,7 +294,7 @@ def cos_backward(grad_output, input):
 def abs(input):
     """out = |x|.
 
-    input: (*)  →  (*).  Raises TypeError for what is no array of numbers.  Source: `torch.abs`.
+    input: (*)  →  (*).  Raises TypeError for anything but an array of numbers.  Source: `torch.abs`.
     """
     input = _numbers("abs", "input", input)
     return np.abs(input)
@@ -326,7 +326,7 @@ def clamp_backward(grad_output, input, min=None, max=None):
 def cast(input, dtype):
     """The same numbers in another dtype.
 
-    input: (*)  →  (*).  Raises TypeError for what is no dtype of numbers.  Source: `torch.Tensor.to`.
+    input: (*)  →  (*).  Raises TypeError for anything but a dtype of numbers.  Source: `torch.Tensor.to`.
     """
     input = _numbers("cast", "input", input)
     dtype = np.dtype(dtype)
@@ -347,7 +347,7 @@ def sum(input, dim=None, keepdim=False):
     """out = Σ x over the axes dim (None: over all); keepdim leaves them with size 1.
 
     input: (*), dim: None, an int or ints  →  input's shape without dim.  Bools and integers give integers.
-    Raises TypeError for what is no array of numbers and no axis, ValueError for an axis that is not there.
+    Raises TypeError for anything but an array of numbers and an axis, ValueError for an axis that is not there.
     Source: `torch.sum`.
     """
     input = _numbers("sum", "input", input)
@@ -559,7 +559,7 @@ def index(input, index):
     """out = x[index], as NumPy understands it: ints, slices, None, …, arrays of ints, arrays of bools.
 
     input: (*)  →  as in `numpy`: a view for ints and slices, else a copy.
-    Raises TypeError for what is no array of numbers; IndexError, NumPy's own, for an index that does not fit.
+    Raises TypeError for anything but an array of numbers; IndexError, NumPy's own, for an index that does not fit.
     """
     input = _numbers("index", "input", input)
     return input[index]
@@ -581,7 +581,7 @@ def cat(*tensors, dim=0):
     """Put arrays one behind the other along an axis that they have.
 
     tensors: (*, n₁, *), (*, n₂, *), …  →  (*, n₁ + n₂ + …, *).  An array (0,) has the other axes too, unlike in torch.
-    Raises TypeError or ValueError for no arrays, shapes that differ in another axis, dtypes that differ.
+    Raises TypeError or ValueError without arrays, for shapes that differ in another axis, dtypes that differ.
     Source: `torch.cat`.
     """
     tensors, axis = _several("cat", tensors, dim, extra=0)
@@ -601,7 +601,7 @@ def stack(*tensors, dim=0):
     """Put arrays of one shape side by side along a new axis.
 
     tensors: k arrays (*)  →  (*, k, *), where axis dim is new
-    Raises TypeError or ValueError for no arrays, and for shapes or dtypes that differ.  Source: `torch.stack`.
+    Raises TypeError or ValueError without arrays, and for shapes or dtypes that differ.  Source: `torch.stack`.
     """
     tensors, axis = _several("stack", tensors, dim, extra=1)
     return np.stack(tensors, axis)

@@ -97,7 +97,7 @@ class Tensor:
     data: the NumPy array (Python numbers become float32, as in torch).  grad: a Tensor of the same shape, or None.
     requires_grad: whether `backward` should reach it; only for float32 and float64.
     Operations have torch's names and meaning, and are not done in place: they are one line each, below `backward`.
-    Raises TypeError for what is no array of numbers, and for a gradient of integers.
+    Raises TypeError for anything but an array of numbers, and for a gradient of integers.
     """
 
     __hash__ = object.__hash__      # although == compares element by element
@@ -154,13 +154,13 @@ class Tensor:
             tensor._node.backward = None                                 # lets go of what the forward kept
 
     def retain_grad(self):
-        """Keep the gradient of this tensor too, although it is no leaf. Raises ValueError without a tape."""
+        """Keep the gradient of this tensor too, although it is not a leaf. Raises ValueError without a tape."""
         if not self.requires_grad:
             raise ValueError("retain_grad: this tensor has no gradient: requires_grad is False")
         self._retains_grad = True
 
     def requires_grad_(self, requires_grad=True):
-        """Ask for a gradient from now on, or no more. Raises TypeError for integers, ValueError for no leaf."""
+        """Ask for a gradient from now on, or no more. Raises TypeError for integers, ValueError unless it is a leaf."""
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(f"requires_grad_: only floating-point tensors have gradients, got dtype {self.dtype}")
         if not requires_grad and not self.is_leaf:

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as T
 
-from cnnlib.scratch.fast import choose, depthwise, im2col, pointwise, rows, winograd
+from cnnlib.scratch.fast import choose, depthwise, im2col, pointwise, rows
 from cnnlib.testing import assert_close
 
 NONE, ONE = ((0, 0), (0, 0)), (1, 1)
@@ -18,9 +18,6 @@ CASES = [
     (depthwise, (3, 5, 11, 8), (5, 1, 3, 2), (1, 2), ((2, 1), (0, 4)), (3, 2), 5),
     (depthwise, (3, 5, 11, 8), (5, 1, 3, 2), (2, 1), NONE, (1, 3), 5),
     (depthwise, (5, 3, 120, 110), (3, 1, 7, 5), ONE, ((3, 3), (2, 2)), ONE, 3),              # several blocks
-    (winograd, (2, 5, 9, 14), (4, 5, 3, 3), ONE, ((1, 0), (0, 2)), ONE, 1),
-    (winograd, (2, 6, 8, 5), (4, 3, 3, 3), ONE, ((2, 3), (1, 1)), ONE, 2),
-    (winograd, (2, 3, 50, 45), (4, 3, 3, 3), ONE, ((1, 1), (1, 1)), ONE, 1),
     (rows, (3, 5, 9, 7), (4, 5, 3, 2), ONE, ((1, 0), (0, 2)), ONE, 1),
     (rows, (3, 6, 9, 12), (4, 3, 2, 3), (3, 2), ((0, 2), (3, 1)), ONE, 2),
     (rows, (40, 60, 9, 31), (20, 3, 3, 2), (2, 1), ((1, 1), (0, 0)), ONE, 20),
@@ -40,10 +37,7 @@ CASES = [
     (choose, (2, 3, 8, 9), (4, 3, 1, 1), (2, 3), ((1, 0), (0, -1)), ONE, 1),
 ]
 
-
-# Winograd's constants are float32
-BOTH = [(*case, dtype) for case in CASES for dtype in (np.float32, np.float64)
-        if case[0] is not winograd or dtype == np.float32]
+BOTH = [(*case, dtype) for case in CASES for dtype in (np.float32, np.float64)]
 
 
 @pytest.mark.parametrize("case", BOTH, ids=lambda case: f"{case[0].__name__.split('.')[-1]}-{case[1:-1]}")

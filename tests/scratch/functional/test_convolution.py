@@ -1,5 +1,7 @@
 """Convolution, transposed convolution, unfold and fold give PyTorch's numbers and gradients."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlib.scratch import functional as F
-from cnnlib.scratch.fast import winograd
 from cnnlib.testing import assert_close
 from tests.parity import Case, assert_case
 
@@ -150,22 +151,53 @@ def test_conv_transpose2d_equals_torch_for_any_geometry(batch, groups, in_channe
                      groups=groups, dilation=dilation), np.float64)
 
 
-@pytest.mark.parametrize("shapes", [[(2, 64, 30, 27), (96, 64, 3, 3), (96,)],
-                                    [(4, 128, 15, 14), (64, 128, 3, 3), (64,)]])
-def test_winograd_costs_a_digit_of_float32_and_can_be_switched_off(shapes, monkeypatch):
-    x, w, b = Case("conv2d", shapes).arrays(np.float64)
-    exact = F.conv2d(x, w, b, padding=1)
-    small = [a.astype(np.float32) for a in (x, w, b)]
+SHAPES = [
+    [(2, 64, 30, 27), (96, 64, 3, 3), (96,)], [(4, 128, 15, 14), (64, 128, 3, 3), (64,)],
+    [(2, 3, 41, 38), (16, 3, 7, 5), (16,)], [(2, 48, 17, 19), (48, 1, 3, 3), (48,)],
+    [(2, 40, 9, 11), (24, 40, 1, 1), (24,)],
+]
+STEM = [(1, 3, 47, 43), (40, 3, 11, 11), (40,)], {"stride": 4, "padding": 2}
+OPTIONS = [{"padding": 1}, {"padding": 2, "dilation": 2}, {"stride": 2, "padding": 1}]
 
-    def error(result):
-        return np.sqrt(np.mean((result - exact) ** 2)) / exact.std()
 
-    theirs = error(T.conv2d(*map(torch.from_numpy, small), padding=1).numpy())
-    with_winograd = error(F.conv2d(*small, padding=1))
-    monkeypatch.setattr(winograd, "enabled", False)
-    without = error(F.conv2d(*small, padding=1))
-    assert without < 2 * theirs
-    assert 2 * without < with_winograd < 20 * theirs and with_winograd < 5e-6
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+def test_float32_is_as_precise_as_torchs(shapes, options):
+    options = {**options, "groups": shapes[0][1] // shapes[1][1]}
+    arrays = Case("conv2d", shapes).arrays(np.float64)
+    exact, small = F.conv2d(*arrays, **options), [a.astype(np.float32) for a in arrays]
+    theirs = T.conv2d(*map(torch.from_numpy, small), **options).numpy()
+    errors = [np.sqrt(np.mean((result - exact) ** 2)) for result in (F.conv2d(*small, **options), theirs)]
+    assert errors[0] < 2 * errors[1]
+
+
+@pytest.mark.parametrize("value", [1e6, 1e30, np.nan])
+@pytest.mark.parametrize(("shapes", "options"), [*itertools.product(SHAPES, OPTIONS), STEM], ids=str)
+def test_a_pixel_reaches_only_the_outputs_whose_window_holds_it(shapes, options, value):
+    """All others stay the same to the last bit, forward and back, whatever the pixel is."""
+    options = {**options, "groups": shapes[0][1] // shapes[1][1]}
+    x, w, b = Case("conv2d", shapes).arrays(np.float32)
+    place = (0, 1, x.shape[2] // 2 | 1, x.shape[3] // 2 | 1)             # odd: no kernel steps over it
+    mark, ones = np.zeros_like(x), np.ones_like(w)
+    mark[place] = 1
+    before, seen = F.conv2d(x, w, b, **options), F.conv2d(mark, ones, **options) > 0.5
+    x[place] = value
+    with np.errstate(all="ignore"):
+        after = F.conv2d(x, w, b, **options)
+    assert 0 < seen.sum() < seen.size
+    np.testing.assert_array_equal(after[~seen], before[~seen])
+
+    dy = np.random.default_rng(0).normal(size=before.shape).astype(np.float32)
+    place = (0, 1, dy.shape[2] // 2, dy.shape[3] // 2)
+    mark = np.zeros_like(dy)
+    mark[place] = 1
+    seen = F.conv2d_backward(mark, x, ones, b, **options)[0] > 0.5
+    before = F.conv2d_backward(dy, x, w, b, **options)[0]
+    dy[place] = value
+    with np.errstate(all="ignore"):
+        after = F.conv2d_backward(dy, x, w, b, **options)[0]
+    assert 0 < seen.sum() < seen.size
+    np.testing.assert_array_equal(after[~seen], before[~seen])
 
 
 @pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
