@@ -18,16 +18,29 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from ..checks import Positive, PositiveNumber, Seed, Share, checked, require
+from ..checks import Positive, PositiveNumber, Seed, Share, check_positive, check_type, checked, kind, require
 from ..tensors import Net, describe_shape
+from .schedules import Optimizer
 
-__all__ = ["EMA", "History", "set_seed", "train"]
+__all__ = ["EMA", "History", "batches", "set_seed", "train"]
+
+COLUMNS = ("epoch", "step", "lr", "loss", "gradient_norm")               # of the history; no loss may have such a name
+
+
+def _check_function(name, /, **values):
+    for argument, value in values.items():
+        if not callable(value):
+            raise TypeError(f"{name}: {argument} must be a function, got {value!r}")
+
+
+Function = kind(object, _check_function)
 
 
 @checked
-def train(step, data, optimizer, *, epochs: Positive | None = None, steps: Positive | None = None,
-          batch_size: Positive = 64, seed: Seed = 0, schedule=None, accumulation_steps: Positive = 1,
-          clip: PositiveNumber | None = None, ema=None, weight=None, after_epoch=None, progress=False):
+def train(step: Function, data, optimizer: Optimizer, *, epochs: Positive | None = None, steps: Positive | None = None,
+          batch_size: Positive = 64, seed: Seed = 0, schedule: Function | None = None, accumulation_steps: Positive = 1,
+          clip: PositiveNumber | None = None, ema=None, weight=None, after_epoch: Function | None = None,
+          progress=False):
     """Minimise what `step` returns.  Returns the history, a table with a row for every step of the optimiser.
 
     step: step(batch) → the loss, a scalar tensor, or losses by name, {"reconstruction": …, "kl": …}, whose sum is
@@ -46,11 +59,14 @@ def train(step, data, optimizer, *, epochs: Positive | None = None, steps: Posit
     gradient_norm, the length before it is shortened, and what after_epoch adds. The modes of networks are the caller's.
     Raises TypeError or ValueError naming the argument; FloatingPointError when the loss is infinite or no number.
     """
-    tensors = _tensors(data)
+    check_type("train", (EMA, type(None)), "None or an EMA", ema=ema)
+    tensors = _tensors("train", "data", data)
     batch_size = int(batch_size)                                         # torch's split takes no int of NumPy's
     rows_of_a_step = batch_size * int(accumulation_steps)
     steps = _steps(epochs, steps, math.ceil(len(tensors[0]) / rows_of_a_step))
     weight = torch.ones(len(tensors[0]), dtype=torch.int64) if weight is None else torch.as_tensor(weight)
+    require("train", weight.shape == tensors[0].shape[:1],
+            f"weight must have one number for each row, {len(tensors[0])}, got {describe_shape(weight)}")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     scheduler = schedule(optimizer, steps) if schedule is not None else None
     with History(steps, progress) as history:
@@ -77,6 +93,19 @@ def train(step, data, optimizer, *, epochs: Positive | None = None, steps: Posit
             if last and after_epoch is not None and after_epoch(row):
                 break
     return history.table()
+
+
+def batches(*arrays, batch_size=64, generator=None):
+    """The rows of arrays in a new random order, for a loop of one's own:  for images, labels in batches(x, y): …
+
+    arrays: (N, …) of one length N, NumPy's or tensors.  generator: torch's, of the order; None: torch's own.
+    → tuples of tensors (batch_size, …), once through; the last holds what is left over.
+    Raises TypeError or ValueError naming the argument.
+    """
+    check_positive("batches", batch_size=batch_size)
+    tensors = _tensors("batches", "arrays", arrays)
+    order = torch.randperm(len(tensors[0]), generator=generator)
+    return (_take(tensors, rows) for rows in order.split(int(batch_size)))
 
 
 class History:
@@ -146,16 +175,19 @@ def set_seed(seed: Seed):
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
-def _tensors(data):
-    tensors = tuple(map(torch.as_tensor, data if isinstance(data, (tuple, list)) else (data,)))
+def _tensors(name, argument, arrays):
+    arrays = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
+    check_type(name, (np.ndarray, torch.Tensor, tuple, list), "an array or a tensor",
+               **{f"{argument}[{i}]": array for i, array in enumerate(arrays)})
+    tensors = tuple(map(torch.as_tensor, arrays))
     sizes = [len(tensor) if tensor.ndim else 0 for tensor in tensors]
-    require("train", len(set(sizes)) == 1 and sizes[0], f"data must have one length of at least 1, got {sizes}")
+    require(name, len(set(sizes)) == 1 and sizes[0], f"{argument} must have one length of at least 1, got {sizes}")
     return tensors
 
 
 def _steps(epochs, steps, steps_of_an_epoch):
     require("train", (epochs is None) != (steps is None), f"give epochs or steps, got {epochs} and {steps}")
-    return steps if epochs is None else epochs * steps_of_an_epoch
+    return int(steps) if epochs is None else int(epochs) * steps_of_an_epoch               # NumPy's ints would overflow
 
 
 def _draw(n, size, steps, seed):
@@ -163,7 +195,7 @@ def _draw(n, size, steps, seed):
     generator, epoch = torch.Generator().manual_seed(int(seed)), 0
     while steps > 0:
         epoch += 1
-        parts = torch.randperm(n, generator=generator).split(size)[:int(steps)]
+        parts = torch.randperm(n, generator=generator).split(size)[:steps]
         steps -= len(parts)
         for number, rows in enumerate(parts, 1):
             yield epoch, rows, number == len(parts)
@@ -175,6 +207,10 @@ def _take(tensors, rows):
 
 def _named(loss):
     """A loss, or losses by name, as a dict of scalar tensors."""
+    if isinstance(loss, dict):
+        require("train", loss, "step must return a scalar tensor or a dict of them, got an empty dict")
+        taken = ", ".join(name for name in COLUMNS if name in loss)
+        require("train", not taken, f"step must not name a loss as a column of the history is named: {taken}")
     losses = loss if isinstance(loss, dict) else {"loss": loss}
     for name, value in losses.items():
         if not isinstance(value, torch.Tensor) or value.ndim:

@@ -65,3 +65,23 @@ def test_the_same_seeds_give_the_same_weights():
         states.append(net.state_dict())
     for name in states[0]:
         np.testing.assert_array_equal(states[0][name], states[1][name])
+
+
+def test_train_takes_any_step_optimiser_and_schedule():
+    (x, y), _ = digits()
+    manual_seed(3)
+    ours, theirs = lenet.LeNet(), lenet.LeNet()
+    theirs.load_state_dict(ours.state_dict())
+    optimizer = optim.SGD(ours.parameters(), lr=0.05, momentum=0.9)
+    losses = lenet.train(lambda batch: nn.CrossEntropyLoss()(ours(batch[0]), batch[1]), (x[:70], y[:70]), optimizer,
+                         epochs=2, seed=5, schedule=optim.StepLR(optimizer, 3))
+    rng, optimizer, wanted = np.random.default_rng(5), optim.SGD(theirs.parameters(), lr=0.05, momentum=0.9), []
+    for epoch in range(2):
+        optimizer.param_groups[0]["lr"] = 0.05 * 0.1**epoch
+        for batch in np.array_split(rng.permutation(70), 3):             # 24, 23, 23
+            optimizer.zero_grad()
+            loss = nn.CrossEntropyLoss()(theirs(Tensor(x[batch])), Tensor(y[batch]))
+            loss.backward()
+            optimizer.step()
+            wanted.append(loss.item())
+    assert_close(np.array(losses), np.array(wanted))

@@ -10,7 +10,7 @@ from torch import nn
 from cnnlib import data
 from cnnlib.losses import distillation_loss
 from cnnlib.testing import assert_close
-from cnnlib.training import accuracy, fit
+from cnnlib.training import EMA, accuracy, fit
 from cnnlib.training.distillation import distill
 
 x6, y6 = np.zeros((6, 2), np.float32), np.zeros(6, int)
@@ -136,3 +136,25 @@ def test_a_teacher_helps_where_labels_are_few():
     distill(taught, teacher, x, some, epochs=10, lr=5e-3)                # as many steps: 400 and 320
     scores = [accuracy(net, x_test, y_test) for net in (teacher, alone, taught)]
     assert scores[0] > 0.9 and scores[2] > scores[1] + 0.05, scores
+
+
+def test_options_of_train_reach_it():
+    x, y = make_data()
+    student, other = make(2), make(2)
+    ema = EMA(student, 0.0)
+    history = distill(student, make(1), x, y, 2, batch_size=8, clip=0.1, accumulation_steps=2, ema=ema,
+                      optimizer=torch.optim.SGD)
+    assert len(history) == 4 and "gradient_norm" in history
+    for a, b in zip(student.parameters(), ema.parameters(), strict=True):
+        assert_close(a, b)
+    assert distill(other, make(1), x, y, 2, batch_size=16, clip=0.1, optimizer=torch.optim.SGD).shape == history.shape
+
+
+def test_the_student_is_left_in_its_mode_and_its_labels_may_be_augmented():
+    x, y = make_data()
+    student, told = make(2).eval(), make(2).eval()
+    distill(student, make(1), x, y, 2, augment=lambda images, labels, generator: (-images, (labels + 1) % 3))
+    distill(told, make(1), -x, (y + 1) % 3, 2)
+    assert not student.training
+    for a, b in zip(student.parameters(), told.parameters(), strict=True):
+        assert_close(a, b)

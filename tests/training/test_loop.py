@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib.data import digits
+from cnnlib.architectures import encode_boxes, small_detector, small_unet
+from cnnlib.data import digits, scenes
+from cnnlib.losses import detection_loss
 from cnnlib.modes import in_mode
 from cnnlib.scratch import lenet
 from cnnlib.testing import assert_close
-from cnnlib.training import EMA, History, accuracy, fit, one_cycle, train
+from cnnlib.training import EMA, History, accuracy, batches, fit, one_cycle, train
 
 x, y = torch.linspace(-1, 1, 18).reshape(9, 2).double(), torch.arange(9) % 3
 
@@ -38,6 +40,20 @@ BAD = [
     (train, (step_of(linear), (x, y), sgd), {"steps": 2.0}, "train: steps must be an int, got 2.0"),
     (train, (lambda batch: 3.0, (x, y), sgd), {"epochs": 1}, "step must return a scalar tensor .*, got float"),
     (train, (lambda batch: {"a": batch[0]}, x, sgd), {"epochs": 1}, r"a dict of them, got shape \(9, 2\) as a"),
+    (train, (step_of(linear), "digits", sgd), {"epochs": 1}, r"data\[0\] must be an array or a tensor, got str"),
+    (train, (3, (x, y), sgd), {"epochs": 1}, "train: step must be a function, got 3"),
+    (train, (step_of(linear), (x, y), linear), {"epochs": 1}, "optimizer must be a torch optimiser, got Seq"),
+    (train, (step_of(linear), (x, y), sgd), {"epochs": 1, "schedule": 0.1}, "schedule must be a function, got 0.1"),
+    (train, (step_of(linear), (x, y), sgd), {"epochs": 1, "after_epoch": 1}, "after_epoch must be a function, got 1"),
+    (train, (step_of(linear), (x, y), sgd), {"epochs": 1, "ema": 0.9}, "ema must be None or an EMA, got float"),
+    (train, (step_of(linear), (x, y), sgd), {"epochs": 1, "weight": [1, 2]}, r"for each row, 9, got shape \(2,\)"),
+    (train, (lambda batch: {}, (x, y), sgd), {"epochs": 1}, "a dict of them, got an empty dict"),
+    (train, (lambda batch: {"loss": 1, "kl": 2}, x, sgd), {"epochs": 1}, "as a column of the history is named: loss"),
+    (train, (lambda batch: {"lr": 1, "step": 2}, x, sgd), {"epochs": 1}, "of the history is named: step, lr"),
+    (batches, (x, y[:4]), {}, r"batches: arrays must have one length of at least 1, got \[9, 4\]"),
+    (batches, (), {}, "batches: arrays must have one length"),
+    (batches, (x, 3), {}, r"batches: arrays\[1\] must be an array or a tensor, got int"),
+    (batches, (x,), {"batch_size": 0}, "batches: batch_size must be at least 1, got 0"),
     (EMA, (3,), {}, "EMA: net must be an nn.Module, got int"),
     (EMA, (linear, 2), {}, "EMA: decay must be from 0 to 1, got 2"),
 ]
@@ -68,6 +84,26 @@ def test_steps_and_epochs_count_alike():
     assert by_epochs.equals(by_steps) and len(by_steps) == 6
     cut = train(step_of(make()), (x, y), sgd, batch_size=4, steps=4)
     assert cut.epoch.tolist() == [1, 1, 1, 2]
+    many = train(step_of(make()), (x, y), sgd, batch_size=4, epochs=np.uint8(100))
+    assert len(many) == 300                                              # which is more than a uint8 can hold
+
+
+def test_the_end_of_an_epoch_adds_columns_and_may_end_the_training():
+    ends = []
+
+    def run(net, after_epoch, **length):
+        return train(step_of(net), (x, y), torch.optim.SGD(net.parameters(), 0.1), batch_size=4, schedule=one_cycle,
+                     after_epoch=after_epoch, **length)
+    cut = run(make(), lambda row: ends.append(row["step"]), steps=7)
+    assert ends == [3, 6, 7] and cut.lr.iloc[-1] == pytest.approx(0.1 / 25 / 1e4)     # the schedule ends with the steps
+    net = make()
+
+    def after_epoch(row):
+        row["accuracy"] = accuracy(net, x, y)
+        return row["epoch"] == 2
+    stopped = run(net, after_epoch, epochs=9)
+    assert stopped.epoch.max() == 2 and stopped.accuracy.notna().tolist() == [False, False, True] * 2
+    assert stopped.accuracy.iloc[-1] == accuracy(net, x, y)
 
 
 def test_a_step_may_take_one_array_or_several():
@@ -96,6 +132,67 @@ def test_the_averaged_weights_are_those_of_the_definition():
         assert_close(a, b)
     assert len(list(ema.module.parameters())) == len(list(net.parameters()))
     assert ema(x).shape == (9, 3) and not torch.equal(ema(x), net(x))
+
+
+def test_buffers_are_averaged_like_weights():
+    torch.manual_seed(0)
+    net, states = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)).double(), []
+
+    class Watched(EMA):
+        def update(self):
+            states.append({name: value.clone() for name, value in net.state_dict().items()})
+            super().update()
+    ema = Watched(net, 0.7)
+    train(step_of(net), (x, y), torch.optim.SGD(net.parameters(), 0.1), epochs=2, batch_size=3, ema=ema)
+    assert len(states) == 6 and not torch.equal(states[0]["1.running_mean"], states[1]["1.running_mean"])
+    wanted = states[0]
+    for state in states[1:]:
+        wanted = {name: 0.7 * wanted[name] + 0.3 * state[name] for name in state}
+    ours = ema.module.state_dict()
+    assert {*ema.state_dict()} == {"n_averaged", *(f"module.{name}" for name in net.state_dict())}
+    for name in ours.keys() - {"1.num_batches_tracked"}:                 # an int
+        assert_close(ours[name], wanted[name])
+
+
+@pytest.mark.parametrize(("batch_size", "accumulation"), [(2, 2), (4, 2), (2, 100)])
+def test_losses_by_name_accumulate_to_those_of_the_big_batch(batch_size, accumulation):
+    def run(batch_size, accumulation):
+        net = make()
+
+        def step(batch):
+            out = net(batch[0])
+            return {"fit": F.cross_entropy(out, batch[1]), "size": out.square().mean()}
+        history = train(step, (x, y), torch.optim.SGD(net.parameters(), 0.5), epochs=2, batch_size=batch_size,
+                        accumulation_steps=accumulation, clip=1.0)
+        return history, net
+    (mine, ours), (big, theirs) = run(batch_size, accumulation), run(batch_size * accumulation, 1)
+    assert_close(mine.to_numpy(), big.to_numpy())
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert_close(a, b)
+
+
+def test_batches_hold_every_row_once_in_an_order_of_the_generator():
+    def orders(generator):
+        return [torch.cat([labels for _, labels in batches(x.numpy(), torch.arange(9), batch_size=4,
+                                                           generator=generator)]) for _ in range(2)]
+    first, second = orders(torch.Generator().manual_seed(3))
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(9)) and not torch.equal(first, second)
+    assert torch.equal(orders(torch.Generator().manual_seed(3))[1], second)
+    assert [len(rows) for rows, in batches(x, batch_size=np.int64(4))] == [4, 4, 1]
+    seen = []
+    train(lambda batch: seen.append(batch[1]) or linear(batch[0]).sum(), (x, torch.arange(9)), sgd, epochs=2,
+          batch_size=4, seed=3)
+    assert torch.equal(torch.cat(seen), torch.cat([first, second]))      # the order of `train`
+    for rows, numbers in batches(x, torch.arange(9)):
+        assert torch.equal(rows, x[numbers])
+
+
+def test_the_bar_ends_when_the_training_breaks_off(capsys):
+    def step(batch):
+        raise KeyError("of the step")
+    with pytest.raises(KeyError, match="of the step"):
+        train(step, (x, y), sgd, epochs=1, progress=True)
+    assert capsys.readouterr().err.endswith("\n")
 
 
 @pytest.mark.parametrize(("batch_size", "accumulate"), [(3, 3), (2, 5), (1, 9), (2, 3)])
@@ -176,6 +273,45 @@ def test_a_variational_autoencoder_is_a_step():
                     clip=100.0)
     assert history.columns.tolist() == ["epoch", "step", "lr", "loss", "reconstruction", "kl", "gradient_norm"]
     assert history.loss.iloc[-4:].mean() < 0.7 * history.loss.iloc[:4].mean()
+
+
+def test_adversarial_training_is_a_step():
+    """By the sign of the gradient (Goodfellow et al. 2015): the net then does better on images that are so attacked."""
+    torch.manual_seed(0)
+    images = torch.randn(200, 2).double()
+    labels = (images.sum(1) > 0).long()
+
+    def attack(net, images, labels):
+        images = images.clone().requires_grad_()
+        gradient, = torch.autograd.grad(F.cross_entropy(net(images), labels), images)
+        return (images + 0.3 * gradient.sign()).detach()
+
+    def loss_under_attack(attacked):
+        net = make()
+
+        def step(batch):
+            images, labels = batch
+            return F.cross_entropy(net(attack(net, images, labels) if attacked else images), labels)
+        train(step, (images, labels), torch.optim.Adam(net.parameters(), 0.05), epochs=40)
+        return F.cross_entropy(net(attack(net, images, labels)), labels).item()
+    assert loss_under_attack(True) < loss_under_attack(False)
+
+
+def test_segmentation_is_a_line_of_fit_and_detection_a_step_of_two():
+    size = (24, 32)
+    images, masks, boxes, labels = scenes(6, size, (1, 1), seed=0, gray=True, binary=True)
+    torch.manual_seed(0)
+    unet, detector = small_unet(), small_detector()
+    history = fit(unet, images, masks, 1, lr=1e-2, batch_size=4, validation=(images, masks))
+    assert history.val_accuracy.iloc[-1] == accuracy(unet, images, masks)
+
+    targets, other = encode_boxes(detector, size, boxes, [0 * label for label in labels]), copy.deepcopy(detector)
+
+    def step(batch):
+        images, targets = batch
+        return detection_loss(detector(images), targets)
+    history = train(step, (images, targets), torch.optim.Adam(detector.parameters(), 5e-3), epochs=2, batch_size=4)
+    assert history.equals(fit(other, images, targets, 2, lr=5e-3, batch_size=4, loss=detection_loss))
 
 
 def test_the_numpy_engine_has_the_same_loop():

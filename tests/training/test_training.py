@@ -116,6 +116,49 @@ def test_the_loop_is_the_one_everybody_writes():
     assert (history.lr == 0.02).all()
 
 
+def noisy(images, targets, generator):
+    return images + 0.1 * torch.randn(images.shape, generator=generator, dtype=images.dtype), targets
+
+
+@pytest.mark.parametrize("augment", [None, noisy])
+@pytest.mark.parametrize("schedule", [None, one_cycle, warmup_cosine])
+@pytest.mark.parametrize(("batch_size", "accumulation", "clip"), [(8, 1, None), (4, 2, 0.1), (5, 3, None)])
+def test_all_options_together_are_the_loop_written_out(augment, schedule, batch_size, accumulation, clip):
+    """To the last bit, dropout and the last, shorter batch included."""
+    (x, y), (x_test, y_test) = small_data(), small_data(9, seed=1)
+    ours, theirs = small(dropout=0.5), small(dropout=0.5)
+    torch.manual_seed(7)
+    history = fit(ours, x, y, 3, 0.05, batch_size, 4, accumulation_steps=accumulation, clip=clip, schedule=schedule,
+                  augment=augment, validation=(x_test, y_test), optimizer=torch.optim.AdamW)
+    torch.manual_seed(7)
+    optimizer = torch.optim.AdamW(theirs.parameters(), 0.05)
+    scheduler = schedule and schedule(optimizer, 3 * math.ceil(22 / (batch_size * accumulation)))
+    order, chance, rows = torch.Generator().manual_seed(4), torch.Generator().manual_seed(5), []
+    for _ in range(3):
+        theirs.train()
+        for examples in torch.randperm(22, generator=order).split(batch_size * accumulation):
+            optimizer.zero_grad()
+            rate, total = optimizer.param_groups[0]["lr"], 0.0
+            for part in examples.split(batch_size):
+                images, targets = augment(x[part], y[part], chance) if augment else (x[part], y[part])
+                loss = F.cross_entropy(theirs(images), targets) * (len(part) / len(examples))
+                loss.backward()
+                total += loss.item()
+            norm = nn.utils.clip_grad_norm_(theirs.parameters(), clip or math.inf).item()
+            optimizer.step()
+            if scheduler:
+                scheduler.step()
+            rows.append([rate, total, norm])
+        theirs.eval()
+        with torch.no_grad():
+            val_loss = sum(F.cross_entropy(theirs(a), b).item() * len(a) for a, b in
+                           zip(x_test.split(batch_size), y_test.split(batch_size), strict=True)) / 9
+        assert history.val_loss[len(rows) - 1] == val_loss
+    columns = ["lr", "loss", "gradient_norm"][:2 + (clip is not None)]
+    assert history[columns].to_numpy().tolist() == [row[:len(columns)] for row in rows]
+    assert_same_weights(ours, theirs, 0)
+
+
 @pytest.mark.parametrize(("batch_size", "accumulate"), [(4, 2), (2, 4), (3, 5), (1, 22), (22, 1), (5, 100)])
 def test_accumulation_equals_the_big_batch(batch_size, accumulate):
     """22 images in steps of 8, 15 or more: the last step has fewer batches, and its last batch fewer images."""
