@@ -14,15 +14,21 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis.internal.conjecture import providers
 
 from cnnlib import scratch  # and with cnnlib the tests can import torchvision
 from tests.paths import ROOT
 
 torch.set_num_threads(1)
 
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "same")
 hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("anew", derandomize=False, database=None, deadline=None, print_blob=True)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+hypothesis.settings.load_profile(PROFILE)
+if PROFILE == "same" and hasattr(providers, "_get_local_constants"):
+    # Hypothesis also draws the constants in whatever of our modules is imported by then, and has no setting for it: a
+    # test alone drew other cases than the same test among all, or behind others.
+    providers._get_local_constants = providers.Constants
 
 
 @pytest.fixture(autouse=True)
