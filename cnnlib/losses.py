@@ -189,11 +189,11 @@ def distillation_loss(student_logits: Floats, teacher_logits: Floats, temperatur
                          f"got {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}")
     if not temperature > 0:
         raise ValueError(f"{name}: temperature must be above 0, got {temperature}")
-    log_p = torch.log_softmax(student_logits / temperature, 1)
-    log_q = torch.log_softmax(teacher_logits.detach() / temperature, 1)
+    log_p = torch.log_softmax(_wide(student_logits) / temperature, 1)
+    log_q = torch.log_softmax(_wide(teacher_logits.detach()) / temperature, 1)
     soft = temperature**2 * (log_q.exp() * (log_q - log_p)).sum(1).mean()
     if target is None:
-        return soft
+        return soft.to(student_logits.dtype)
     if not isinstance(target, torch.Tensor) or target.is_floating_point() or target.shape != log_p.shape[:1]:
         raise ValueError(f"{name}: target must be a tensor (N,) of classes or −100, got {describe(target)}")
     _check_classes(name, target[target != -100], log_p.shape[1], "or −100")
