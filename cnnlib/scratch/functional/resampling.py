@@ -174,7 +174,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         return input
     bands = [_band(index, weight, before) for (index, weight), before in zip(rows, input.shape[2:], strict=True)]
     out = _times_bands(input, bands, [len(index) for index, _ in rows])
-    return out if np.isfinite(out).all() else _times_rows(input, rows, antialias)
+    return out if np.isfinite(out).all() else _times_rows(input, rows, antialias or mode == "area")
 
 
 def interpolate_backward(grad_output, input, size=None, scale_factor=None, mode="nearest", align_corners=None,
@@ -188,7 +188,9 @@ def interpolate_backward(grad_output, input, size=None, scale_factor=None, mode=
     bands = [_band(index, weight, before, transpose=True)
              for (index, weight), before in zip(rows, input.shape[2:], strict=True)]
     grad = _times_bands(grad_output, bands, input.shape[2:])
-    return (grad if np.isfinite(grad).all() else _times_rows(grad_output, rows, antialias, input.shape[2:]),)
+    if not np.isfinite(grad).all():
+        grad = _times_rows(grad_output, rows, antialias or mode == "area", input.shape[2:])
+    return (grad,)
 
 
 def affine_grid(theta, size, align_corners=None):
@@ -490,14 +492,14 @@ def _band(index, weight, before, transpose=False):
     return first, blocks
 
 
-def _times_rows(x, rows, antialias, before=None):
+def _times_rows(x, rows, filled, before=None):
     """out = M @ x along each axis as the definition reads; with the sizes before, Mᵀ @ x.
 
     In a product of matrices 0 · ∞ makes NaN of what no weight connects; here each number meets its own weights alone.
-    With antialias a row of 0 is filled up at its end.
+    filled: whether rows that are shorter than others are filled up with 0, which stands for nothing.
     """
     def times(weight, x):
-        return np.where(weight == 0, 0, weight * x) if antialias else weight * x
+        return np.where(weight == 0, 0, weight * x) if filled else weight * x
 
     with np.errstate(invalid="ignore"):
         for axis, (index, weight) in enumerate(rows, 2):
