@@ -137,7 +137,7 @@ class _ConvTranspose(_Conv):
         n = len(self.kernel_size)
         size = tuple(output_size)[-n:]
         padding = [(p, p) for p in self.padding]
-        smallest = input_size(input.shape[-n:], self.kernel_size, self.stride, padding, self.dilation)
+        smallest = list(input_size(input.shape[-n:], self.kernel_size, self.stride, padding, self.dilation))
         largest = [least + s - 1 for least, s in zip(smallest, self.stride, strict=True)]
         if len(output_size) not in (n, input.ndim) or not all(
                 least <= wanted <= most for least, wanted, most in zip(smallest, size, largest, strict=True)):
