@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const scrollers = ":is(pre, div.math, mjx-container[display], table, .sweep-frames)";
   const reach = () => document.querySelectorAll(`.bd-article ${scrollers}`).forEach((e) => {
     const scrolls = ["auto", "scroll"].includes(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth;
-    if (scrolls && !e.hasAttribute("tabindex")) e.setAttribute("tabindex", "0");
+    if (scrolls) e.setAttribute("tabindex", "0");                        // the theme has given some of them -1
   });
   reach();
   window.addEventListener("load", () => {

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def command(*arguments, environment=None, errors=subprocess.PIPE):
     return subprocess.Popen(
         [sys.executable, "-m", "cnnlib.grading", *map(os.fsencode, map(str, arguments))], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),         # a shell's `&` ignores it
         env={**os.environ, "COLUMNS": "200", **(environment or {})})
 
 

@@ -203,7 +203,7 @@ def test_a_lambda_is_found_by_its_name_here():
 
 
 @pytest.mark.parametrize(("value", "problem"), [
-    (None, "nothing"), ("text", "a str"), ({1: 2}, "a dict"), (True, "a bool"), ([[1], [1, 2]], "no array"),
+    (None, "nothing"), ("text", "a str"), ({1: 2}, "a dict"), (True, "a bool"), ([[1], [1, 2]], "not an array"),
     (np.array([1j]), "complex"), (np.array(["a"]), "real numbers"), (np.array([None]), "real numbers"),
     ([True, False], "real numbers"),
 ])
