@@ -169,6 +169,8 @@ def assert_equals_torch(label, ours, backward, theirs, args, kwargs):
         warnings.simplefilter("ignore")
         # running statistics are updated in place, on both sides: torch gets its own copies
         want = theirs(*map(_own, args), **{key: _own(value) for key, value in kwargs.items()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)                     # of shapes that broadcast, as torch's
         got = ours(*array_args, **array_kwargs)
     try:
         _assert_same(got, want)
