@@ -55,6 +55,9 @@ CASES = [
     Case("conv_transpose2d", [(2, 3, 5, 4), (3, 4, 3, 2)], dilation=(2, 3), output_padding=(1, 2)),
     Case("conv_transpose2d", [(2, 6, 5, 4), (6, 1, 4, 3)], groups=6, stride=2, padding=1),
     Case("conv_transpose2d", [(2, 3, 4, 1), (3, 2, 1, 1)], stride=(2, 1), dilation=(1, 3), output_padding=(1, 2)),
+    Case("conv_transpose2d", [(1, 1, 1, 3), (1, 1, 1, 2)], padding=(1, 0), output_padding=(2, 0), dilation=(3, 1)),
+    Case("conv_transpose2d", [(2, 2, 1, 3), (2, 1, 1, 2)], padding=(1, 0), output_padding=(2, 0), dilation=(3, 1),
+         groups=2),                                                      # all rows are of output_padding
     Case("conv_transpose2d", [(0, 3, 5, 4), (3, 4, 3, 2), (4,)]),
     Case("conv_transpose2d", [(2, 40, 7, 6), (40, 36, 4, 4)], stride=2, padding=1),
     Case("conv_transpose3d", [(2, 3, 2, 3, 4), (3, 2, 2, 3, 2), (2,)], stride=(2, 1, 2), padding=(1, 0, 1),
