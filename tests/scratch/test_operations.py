@@ -34,6 +34,7 @@ from tests.parity import (
     assert_gradients,
     assert_samples,
     assert_saved_changes_nothing,
+    first,
     op_db,
     probabilities,
     uses_what_is_saved,
@@ -160,9 +161,9 @@ def test_one_number_that_is_not_finite_reaches_what_it_reaches_in_torch(case, ba
         theirs = functools.partial(getattr(T, case.name), **_constant(options))
         spoilt = [inputs[0].copy(), *inputs[1:]]
         spoilt[0].flat[inputs[0].size // 2] = bad
-        assert_same_places(_first(case.forward(*spoilt, **options)), _first(theirs(*_constant(spoilt))))
+        assert_same_places(first(case.forward(*spoilt, **options)), first(theirs(*_constant(spoilt))))
         leaf, *others = _constant(inputs)
-        out = _first(theirs(leaf.requires_grad_(), *others))
+        out = first(theirs(leaf.requires_grad_(), *others))
         if out.numel() == 0:
             return
         grad_output = torch.randn(out.shape, generator=torch.Generator().manual_seed(0))
@@ -178,10 +179,6 @@ def _constant(value):
     if isinstance(value, list):
         return [_constant(item) for item in value]
     return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
-
-
-def _first(value):
-    return value[0] if isinstance(value, tuple) else value
 
 
 def assert_same_places(ours, theirs):
