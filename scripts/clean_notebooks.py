@@ -27,7 +27,7 @@ def cleaned(notebook):
         cell.execution_count = 1 if checked else None        # nbval refuses outputs of a cell that has no number
         if not checked:
             cell.outputs = []
-        kept = {key: value for key, value in cell.metadata.items() if key in ("tags", "mystnb", "nbgrader")}
+        kept = {key: value for key, value in cell.metadata.items() if key in ("tags", "mystnb", "nbgrader", "jupyter")}
         cell.metadata = nbformat.from_dict(kept)
     return notebook
 

@@ -24,13 +24,12 @@ Trust = Annotated[bool, typer.Option("--i-trust-these-submissions", help="Needed
 
 @app.command()
 def exercises(
-    solutions: Annotated[Path, typer.Option(help="Folder of the solutions.")] = Path("solutions"),
-    out: Annotated[Path, typer.Option(help="Folder of the sheets.")] = Path("exercises"),
+    root: Annotated[Path, typer.Option(help="The project's folder.")] = Path("."),
 ):
-    """Write the exercise sheets from the solutions."""
+    """Write each question into the solutions, the exercise sheets and the chapters."""
     from . import sheet  # here, because nbformat takes a second to import
 
-    for path in sheet.write_sheets(solutions, out):
+    for path in sheet.write_exercises(root):
         print(path)
 
 

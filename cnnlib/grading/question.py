@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from . import general
+
 CASES = 20                   # random cases a check draws; half of them in float32
+_QUESTIONS = f"{__package__}.questions"
+KINDS = ("implement", "predict", "mend", "design")
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,18 @@ class Mistake:
 
 @dataclass
 class Question:
-    """One question of an exercise sheet.
+    """One question: of an exercise sheet, and of a chapter too if it is for practice.
 
     name: what the student defines; it is the question's id everywhere.  title, points ≥ 1.
-    asks: one sentence, what was asked.  reference(*args): the answer.
-    cases(rng): the arguments of one random case; never square, never constant.
+    asks: what is asked, in a sentence or two; the text begins with it and every verdict repeats it.
+    reference(*args): the answer.  cases(rng): the arguments of one random case; never square, never constant.
     tolerance: |got − expected| ≤ tolerance · (1 + |expected|).
+    kind: "implement" a formula, "predict" numbers, "mend" a function that is wrong, or "design" something that has
+    wanted properties.  minutes: of work.  level: 1 to 3.  practice: it stands in the chapter too, with its solution.
+    text: the rest of what is asked, in Markdown.  hints: what the student sees → what helps.
+    measure(answer, *args): the properties by which a design is judged, {property: number}; what else has the
+    reference's properties is right too.  It raises ValueError for what cannot be measured.
+    forbids, needs: names that the answer may not use, and names of which it must use one.
     """
 
     name: str
@@ -36,8 +46,31 @@ class Question:
     reference: object
     cases: object
     tolerance: float = 1e-4
+    kind: str = "implement"
+    minutes: int = 10
+    level: int = 1
+    practice: bool = False
+    text: str = ""
+    hints: dict = field(default_factory=dict)
+    measure: object = None
+    forbids: tuple = ()
+    needs: tuple = ()
     mistakes: list = field(default_factory=list)
     alternatives: dict = field(default_factory=dict)
+    answer: object = None                    # the function of the solutions
+    wrong: object = None                     # of a question of the kind "mend": the function that is given
+
+    def solution(self, function):
+        """Decorator: this function, as it is written, is the answer in the solutions."""
+        self.answer = function
+        return function
+
+    def given(self, name, hint):
+        """Decorator: this function is wrong and is to be mended. It is a known mistake as well."""
+        def register(function):
+            self.wrong = function
+            return self.mistake(name, hint)(function)
+        return register
 
     def mistake(self, name, hint):
         """Decorator: this function is a known wrong answer."""
@@ -56,8 +89,9 @@ class Question:
     @property
     def version(self):
         """A hash of what decides the mark and the words about it: the numbers, the texts and the functions' sources."""
-        parts = [self.name, self.title, self.points, self.asks, self.tolerance, CASES, _source(self.reference),
-                 _source(self.cases), [(m.name, m.hint, _source(m.function)) for m in self.mistakes]]
+        parts = [self.name, self.title, self.points, self.asks, self.tolerance, CASES, self.forbids, self.needs,
+                 _source(self.reference), _source(self.cases), _source(self.measure),
+                 [(m.name, m.hint, _source(m.function)) for m in self.mistakes]]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def draw_cases(self, seed=0, count=CASES):
@@ -65,30 +99,47 @@ class Question:
         rng = np.random.default_rng(seed)
         return [_cast(self.cases(rng), np.float32 if i % 2 else np.float64) for i in range(count)]
 
+    def numbers(self, answer, arguments):
+        """What is compared of an answer to these arguments: its numbers, or the properties of a design.  → array
+
+        Raises ValueError for a design that cannot be measured.
+        """
+        if self.measure is None:
+            return np.asarray(answer)
+        return np.array(list(self.measure(np.asarray(answer), *copy.deepcopy(arguments)).values()), dtype=np.float64)
+
+    def expected(self, arguments):
+        """The right numbers, or properties, for these arguments.  → array"""
+        return self.numbers(self.reference(*copy.deepcopy(arguments)), arguments)
+
     def same(self, got, expected):
         """Whether two answers are the same within the tolerance: shape and every number."""
         got, expected = np.asarray(got), np.asarray(expected)
-        return got.shape == expected.shape and bool(np.all(close(got, expected, self.tolerance)))
+        return got.shape == expected.shape and bool(np.all(general.close(got, expected, self.tolerance)))
 
     def name_mistake(self, cases, answers, expected):
         """The first known mistake that gives what the student gave, in every case where the student gave numbers.
 
-        answers: one array or None a case.  Returns a Mistake or None.
+        answers: one array or None a case, as `numbers` makes it.  Returns a Mistake or None.
         """
         given = [i for i, answer in enumerate(answers) if answer is not None]
         if all(self.same(answers[i], expected[i]) for i in given):
             return None                                                  # nothing wrong among the numbers
         for mistake in self.mistakes:
             try:
-                if all(self.same(mistake.function(*copy.deepcopy(cases[i])), answers[i]) for i in given):
+                if all(self.same(self.numbers(mistake.function(*copy.deepcopy(cases[i])), cases[i]), answers[i])
+                       for i in given):
                     return mistake
             except Exception:                                            # this wrong way breaks on these inputs
                 continue
-        return _general_mistake([answers[i] for i in given], [expected[i] for i in given], self.tolerance)
+        if self.measure is not None:                                     # the general ones are about arrays
+            return None
+        found = general.mistake([answers[i] for i in given], [expected[i] for i in given], self.tolerance)
+        return found and Mistake(*found, None)
 
 
 def _source(function):
-    """The source of a function and of the functions of its own file that it calls."""
+    """The source of a function and of the functions of the questions' files that it calls."""
     found, waiting = {}, [function]
     while waiting:
         function = waiting.pop()
@@ -99,63 +150,9 @@ def _source(function):
             names = set(function.__code__.co_names).union(*(
                 code.co_names for code in function.__code__.co_consts if inspect.iscode(code)))
             called = [function.__globals__.get(name) for name in sorted(names)]
-            waiting += [f for f in called if inspect.isfunction(f) and f.__module__ == function.__module__]
+            waiting += [f for f in called if inspect.isfunction(f) and f.__module__.startswith(_QUESTIONS)]
     return list(found.values())
-
-
-def close(got, expected, tolerance):
-    """Elementwise: finite and within the tolerance."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.isfinite(got) & np.isfinite(expected) & (np.abs(np.subtract(got, expected, dtype=np.float64))
-                                   <= tolerance * (1 + np.abs(expected)))
 
 
 def _cast(arguments, dtype):
     return tuple(a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arguments)
-
-
-def _one_factor(answers, expected):
-    if max(map(np.count_nonzero, expected)) < 2:                         # some factor fits any one number
-        return expected
-    got, want = (np.concatenate([array.ravel() for array in arrays]) for arrays in (answers, expected))
-    factor = np.vdot(got, want) / np.vdot(want, want)
-    return [want * factor for want in expected]
-
-
-# Wrong in ways that any question can be wrong in: tried after the question's own list. Each gives what it would make of
-# all cases.
-_GENERAL = [
-    ("the result is all zeros", "Is the loop entered, and is its result stored in what you return?",
-     lambda answers, expected: [np.zeros_like(want) for want in expected]),
-    ("the sign is reversed", "Each number is right but for its sign. Look for a difference taken the wrong way round.",
-     lambda answers, expected: [-want for want in expected]),
-    ("rows and columns are exchanged", "The result is the transpose of what was asked. Which index is the row?",
-     lambda answers, expected: [want.T if want.ndim == 2 else want for want in expected]),
-    ("the numbers are cut to integers",
-     "An array made from integers, or with an integer dtype, keeps only whole numbers. Give it a floating-point dtype.",
-     lambda answers, expected: [np.trunc(want) for want in expected]),
-    ("every number is too large or too small by one factor",
-     "The ratio of your result to the right one is the same everywhere. Is a normalisation missing, or done twice?",
-     _one_factor),
-]
-_EVIDENCE = 3                # wrong numbers that one of these must explain: with fewer it may fit by chance
-
-
-def _general_mistake(answers, expected, tolerance):
-    answers, expected = list(map(np.asarray, answers)), [np.asarray(want, dtype=np.float64) for want in expected]
-    if not all(got.shape in (want.shape, want.shape[::-1]) and np.isfinite(got).all()
-               for got, want in zip(answers, expected, strict=True)):
-        return None
-    for name, hint, wrong_way in _GENERAL:
-        with np.errstate(all="ignore"):
-            wrong = wrong_way(answers, expected)
-        if all(made.shape == got.shape and close(got, made, tolerance).all()
-               for made, got in zip(wrong, answers, strict=True)) and \
-                sum(_differing(made, want, tolerance) for made, want in zip(wrong, expected, strict=True)) >= _EVIDENCE:
-            return Mistake(name, hint, wrong_way)
-    return None
-
-
-def _differing(made, want, tolerance):
-    """How many numbers are not the same."""
-    return made.size if made.shape != want.shape else np.count_nonzero(~close(made, want, tolerance))

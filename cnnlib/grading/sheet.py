@@ -1,4 +1,4 @@
-"""Exercise sheets: made from the solutions, and marked on the student's own machine."""
+"""Exercise sheets: made from the questions, and marked on the student's own machine."""
 
 import copy
 import re
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import nbformat
 
-STUB = "# your code here\nraise NotImplementedError()"
+from .text import STUB, fill_in, solutions_notebook
+
 # nbgrader's marks: https://nbgrader.readthedocs.io, "Developing assignments"
 _SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION$", re.MULTILINE | re.DOTALL)
 _HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?^[ \t]*### END HIDDEN TESTS\n?", re.MULTILINE | re.DOTALL)
@@ -31,14 +32,28 @@ def make_sheet(solution):
     return sheet
 
 
-def write_sheets(solutions, exercises):
-    """Write exercises/weekN.ipynb for every solutions/weekN.ipynb; returns the list of paths written."""
+def write_exercises(root):
+    """Write each question wherever it is shown: solutions/weekN.ipynb, exercises/weekN.ipynb, and its chapter.
+
+    root: the project's folder.  Returns the list of paths written.
+    """
+    from .questions import MODULES, WEEKS
+
     written = []
-    for source in sorted(Path(solutions).glob("week*.ipynb")):
-        target = Path(exercises) / source.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(make_sheet(nbformat.read(source, as_version=4)), target)
-        written.append(target)
+    for week, module in MODULES.items():
+        solution = solutions_notebook(week, WEEKS[week])
+        for folder, notebook in [("solutions", solution), ("exercises", make_sheet(solution))]:
+            path = Path(root) / folder / f"week{week}.ipynb"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(notebook, path)
+            written.append(path)
+        for part in module.NOTEBOOKS:
+            name = part.__name__.rpartition(".")[2]
+            for path in Path(root).glob(f"chapters/week{week}_*/{name}.ipynb"):
+                notebook = nbformat.read(path, as_version=4)
+                fill_in(notebook, week, part.QUESTIONS)
+                nbformat.write(notebook, path)
+                written.append(path)
     return written
 
 

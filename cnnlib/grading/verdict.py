@@ -1,12 +1,14 @@
 """Judging an answer's numbers and showing what is wrong with them, for the student's check and for the grader."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
 import numpy as np
 
-from .question import Mistake, Question, close
+from .general import close
+from .question import Mistake, Question
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=jinja2.select_autoescape(["html.jinja"]),
@@ -19,8 +21,10 @@ class Case:
     """One call of the student's function: what went in, what should come out, what came."""
 
     inputs: dict                     # argument name → value
-    expected: np.ndarray
-    got: np.ndarray | None = None    # None when it gave no numbers
+    expected: np.ndarray             # the right numbers, or the wanted properties of a design
+    got: np.ndarray | None = None    # what came; None when that was no numbers
+    numbers: np.ndarray | None = None    # what is compared of it; None when there is nothing to compare
+    properties: list = field(default_factory=list)   # of a design: (name, wanted, has)
     problem: str | None = None       # what is wrong; None when nothing is
     where: tuple | None = None       # index of the first number that differs
     line: str | None = None          # the student's line that raised
@@ -69,27 +73,50 @@ def summarize(question, cases, expected, judged):
     if not failing:
         return Verdict(question, "passed", len(judged))
     smallest = min(failing, key=lambda case: case.size)
-    mistake = question.name_mistake(cases, [case.got for case in judged], expected)
+    mistake = question.name_mistake(cases, [case.numbers for case in judged], expected)
     errors = all(case.line is not None for case in failing)
     return Verdict(question, "error" if errors else "wrong", len(judged), len(failing), smallest, mistake)
 
 
 def compare(question, case, changed):
     """Set what is wrong with case.got, if anything: its shape, its numbers, or that the inputs were changed."""
-    if case.got.shape != case.expected.shape:
-        case.problem = f"the shape is {case.got.shape}, it should be {case.expected.shape}"
+    if question.measure is not None:
+        _measure(question, case)
     else:
-        wrong = ~close(case.got, case.expected, question.tolerance)
+        case.numbers = case.got
+    if case.problem:
+        return
+    if case.numbers.shape != case.expected.shape:
+        case.problem = f"the shape is {case.numbers.shape}, it should be {case.expected.shape}"
+    else:
+        wrong = ~close(case.numbers, case.expected, question.tolerance)
         if wrong.any():
-            case.where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            got, want = float(case.got[case.where]), float(case.expected[case.where])
+            where = tuple(int(i) for i in np.argwhere(wrong)[0])
+            got, want = float(case.numbers[where]), float(case.expected[where])
             numbers = f"got {got:.6g}, expected {want:.6g}"
-            case.problem = f"the number is wrong: {numbers}" if not case.where else \
-                f"{int(wrong.sum())} of {wrong.size} numbers differ. The first is at {list(case.where)}: {numbers}."
+            if case.properties:
+                case.problem = f"{case.properties[where[0]][0]}: {numbers}"
+            else:
+                case.where = where
+                case.problem = f"the number is wrong: {numbers}" if not where else \
+                    f"{int(wrong.sum())} of {wrong.size} numbers differ. The first is at {list(where)}: {numbers}."
     if not case.problem and changed:
         names = list(case.inputs)
         changed = " and ".join(f"`{names[i]}`" for i in changed)
         case.problem = f"the function changes its input {changed}. Work on a copy: the caller still needs the original."
+
+
+def _measure(question, case):
+    """Set the properties of a design; what cannot be measured is the problem."""
+    arguments = tuple(case.inputs.values())
+    try:
+        with np.errstate(all="ignore"):
+            case.numbers = question.numbers(case.got, arguments)
+            names = list(question.measure(case.got, *copy.deepcopy(arguments)))
+    except Exception as error:                       # a shape for which the measure was not made
+        case.numbers, case.problem = None, f"this cannot be judged: {short(error)}"
+        return
+    case.properties = list(zip(names, case.expected.tolist(), case.numbers.tolist(), strict=True))
 
 
 def as_numbers(value):

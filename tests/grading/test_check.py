@@ -85,12 +85,14 @@ def test_one_factor_is_the_same_in_all_cases():
     cases = [()] * len(expected)
     one = NUMBER.name_mistake(cases, [3 * right for right in expected], expected)
     assert one.name == "every number is too large or too small by one factor"
-    assert NUMBER.name_mistake(cases, [right * right.size for right in expected], expected) is None
+    own = NUMBER.name_mistake(cases, [right * right.size for right in expected], expected)
+    assert own.name == "each case is too large or too small by a factor of its own"
 
 
 def test_only_a_table_has_rows_and_columns():
     expected = [np.arange(24.0).reshape(2, 3, 4) + number for number in range(3)]
-    assert NUMBER.name_mistake([()] * 3, [right.T for right in expected], expected) is None
+    other = NUMBER.name_mistake([()] * 3, [right.T for right in expected], expected)
+    assert other.name == "the right numbers stand in the wrong order"
     expected = [right[0] for right in expected]
     exchanged = NUMBER.name_mistake([()] * 3, [right.T for right in expected], expected)
     assert exchanged.name == "rows and columns are exchanged"

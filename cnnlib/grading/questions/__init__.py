@@ -2,7 +2,8 @@
 
 from . import week1
 
-WEEKS = {1: week1.QUESTIONS}
+MODULES = {1: week1}
+WEEKS = {week: module.QUESTIONS for week, module in MODULES.items()}
 
 _RAISE = object()
 

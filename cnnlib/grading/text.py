@@ -1,0 +1,155 @@
+"""A question as the cells of a notebook: in the solutions, in the sheet made from them, and in its chapter.
+
+The words and the answer stand once, in `questions/`; `make exercises` writes them wherever they are shown.
+"""
+
+import ast
+import inspect
+import textwrap
+
+import nbformat
+
+STUB = "# your code here\nraise NotImplementedError()"
+LEVELS = {1: "●", 2: "●●", 3: "●●●"}
+
+
+def source(function):
+    """The source of a function without its decorators.  → (signature and docstring, body)"""
+    lines = textwrap.dedent(inspect.getsource(function)).split("\n")
+    node = next(node for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.FunctionDef))
+    first = node.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    split = first.end_lineno if documented else first.lineno - 1
+    return "\n".join(lines[node.lineno - 1:split]), "\n".join(lines[split:node.end_lineno])
+
+
+def stub(question):
+    """What the student begins with: the signature, the docstring, and where to write."""
+    return f"{source(question.answer)[0]}\n{textwrap.indent(STUB, '    ')}"
+
+
+def answer(question):
+    """The answer as a student would write it."""
+    return "\n".join(source(question.answer))
+
+
+def solution(question):
+    """The answer between the marks at which nbgrader cuts it out."""
+    head, body = source(question.answer)
+    return f"{head}\n    ### BEGIN SOLUTION\n{body}\n    ### END SOLUTION"
+
+
+def words(question):
+    """What is asked, in Markdown, without title and hints."""
+    points = f"{question.points} point{'s' if question.points != 1 else ''}"
+    parts = [f"*{points} · {question.minutes} minutes · {LEVELS[question.level]} · {question.kind}*", question.asks]
+    if question.wrong is not None:
+        wrong = "\n".join(source(question.wrong)).replace("def _(", f"def {question.name}(", 1)
+        parts.append(f"This is wrong:\n\n```python\n{wrong}\n```")
+    parts.append(textwrap.dedent(question.text).strip())
+    return "\n\n".join(part for part in parts if part)
+
+
+def _hints(question, form):
+    return "\n\n".join(form.format(symptom=symptom, hint=textwrap.dedent(hint).strip())
+                       for symptom, hint in question.hints.items())
+
+
+def _code(text, cell_id, **metadata):
+    return nbformat.v4.new_code_cell(text, id=cell_id, metadata=metadata)
+
+
+def _markdown(text, cell_id):
+    return nbformat.v4.new_markdown_cell(text, id=cell_id)
+
+
+def solutions_notebook(week, questions):
+    """→ solutions/weekN.ipynb as a notebook: for each question the words, the answer, and a check that gives points."""
+    points, minutes = sum(q.points for q in questions), sum(q.minutes for q in questions)
+    practice = sum(q.points for q in questions if q.practice)
+    cells = [_markdown(_FRONT.format(week=week, count=len(questions), points=points, hours=round(minutes / 60),
+                                     practice=practice), "front"),
+             _code("import numpy as np\n\nfrom cnnlib.grading import check", "imports")]
+    for number, question in enumerate(questions, start=1):
+        text = f"## {number} · {question.title}\n\n{words(question)}"
+        hints = _hints(question, "<details><summary>{symptom}</summary>\n\n{hint}\n\n</details>")
+        name = question.name
+        marks = {"schema_version": 3, "locked": False, "task": False}
+        cells += [
+            _markdown(f"{text}\n\n{hints}".strip(), f"text-{name}"[:64]),
+            _code(solution(question), f"answer-{name}"[:64],
+                  nbgrader={**marks, "grade": False, "solution": True, "grade_id": name}),
+            _code("### BEGIN HIDDEN TESTS\n"
+                  f"assert check({name}).passed\n### END HIDDEN TESTS\ncheck({name})", f"check-{name}"[:64],
+                  nbgrader={**marks, "grade": True, "solution": False, "locked": True, "points": question.points,
+                            "grade_id": f"check_{name}"}),
+        ]
+    return nbformat.v4.new_notebook(cells=cells, metadata=_METADATA)
+
+
+_METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+             "language_info": {"name": "python"}}
+_FRONT = """\
+# Exercises · Week {week}
+
+{count} questions, {points} points, about {hours} hours. {practice} of the points are the chapters' own questions, for
+practice; the answers to the others stand nowhere in the book. Write your answer where it says `# your code here`, run
+the cell, then run the `check` below it. A check calls your function on random cases and tells you what is wrong with a
+wrong answer; "passed" means that these cases passed. You may use everything in NumPy that the question does not forbid,
+and your own earlier answers.
+
+Points, minutes, a difficulty from ● to ●●● and the kind stand at each question: *implement* a formula, *predict*
+numbers without running the thing itself, *mend* a function that is wrong, *design* something that has a wanted
+property and is judged by that property alone. Hints are folded: open one when you are stuck."""
+
+
+def exercise_cells(question):
+    """A question in its chapter: words, hints, stub and check; then the answer, folded.  → list of cells"""
+    label = f"ex-{question.name.replace('_', '-')}"
+    hints = _hints(question, "```{{dropdown}} {symptom}\n{hint}\n```")
+    start = f"```{{exercise-start}} {question.title}\n:label: {label}\n```\n\n{words(question)}\n\n{hints}".strip()
+    run = f"check({question.name})"
+    hidden = {"jupyter": {"source_hidden": True}}
+    return [
+        _markdown(start, f"{label}-start"[:64]), _code(stub(question), f"{label}-stub"[:64], tags=["exercise"]),
+        _code(run, f"{label}-check"[:64], tags=["exercise"]), _markdown("```{exercise-end}\n```", f"{label}-end"[:64]),
+        _markdown(f"```{{solution-start}} {label}\n:class: dropdown\n```", f"{label}-answer-start"[:64]),
+        _code(answer(question), f"{label}-answer"[:64], tags=["solution"], **hidden),
+        _code(run, f"{label}-answer-check"[:64], tags=["solution"], **hidden),
+        _markdown("```{solution-end}\n```", f"{label}-answer-end"[:64]),
+    ]
+
+
+def fill_in(notebook, week, questions):
+    """Write a chapter's questions where their labels stand, and what its sheet goes on with before the references.
+
+    notebook: a chapter, changed in place. Where a question is to come, a Markdown cell has the first line
+    "```{exercise-start} …" with the label, up to the cell "```{solution-end}"; or the one line `exercise: NAME`.
+    Raises ValueError for a question that the chapter does not show, or one that it shows twice.
+    """
+    for question in (q for q in questions if q.practice):
+        label = f":label: ex-{question.name.replace('_', '-')}\n"
+        starts = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and
+                  (cell.source.strip() == f"exercise: {question.name}" or
+                   cell.source.startswith("```{exercise-start}") and label in cell.source + "\n")]
+        if len(starts) != 1:
+            raise ValueError(f"fill_in: {question.name} must stand in its chapter once, and stands {len(starts)} times")
+        start = stop = starts[0]
+        if notebook.cells[start].source.startswith("```"):
+            while not notebook.cells[stop].source.startswith("```{solution-end}"):
+                stop += 1
+        notebook.cells[start:stop + 1] = exercise_cells(question)
+    notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith("## On the sheet")]
+    at = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("## References"))
+    notebook.cells.insert(at, _markdown(_on_the_sheet(week, questions), "on-the-sheet"))
+
+
+def _on_the_sheet(week, questions):
+    rows = [f"| {q.title} | {q.kind} | {q.minutes} | {LEVELS[q.level]} |" for q in questions if not q.practice]
+    again = sum(q.practice for q in questions)
+    number = {1: "one", 2: "two", 3: "three", 4: "four"}.get(again, str(again))
+    return "\n".join([
+        "## On the sheet", "",
+        f"The sheet of [week {week}](../../exercises/week{week}.ipynb) asks the {number} questions above again,",
+        "and goes one step further. The answers to these stand nowhere in the book:", "",
+        "| question | kind | minutes | |", "|---|---|---|---|", *rows])

@@ -1,0 +1,1 @@
+"""Breaks of answers that leave the function as it was, and why."""
