@@ -52,14 +52,84 @@ def test_cells_fit_a_screen_and_install_nothing(path):
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=ids)
-def test_a_chapter_opens_and_closes_as_it_should(path):
-    markdown = [cell.source for cell in cells(path, "markdown")]
-    assert markdown[0].startswith("# ")
+def test_a_chapter_opens_as_it_should(path):
+    opening = cells(path, "markdown")[0].source
+    assert opening.startswith("# ")
     for part in ("**You will be able to**", "**You should know**", "**Time**"):
-        assert part in markdown[0], f"the opening lacks {part}"
-    headings = re.findall(r"^## (.+)$", "\n".join(markdown), re.MULTILINE)
-    assert headings[-3:] == ["Where generative models use this", "Exercises", "References"]
-    assert not {"Introduction", "Overview", "Conclusion", "Summary", "Background"} & set(headings)
+        assert part in opening, f"the opening lacks {part}"
+    assert re.search(r"\*\*Time\*\* \d+ minutes to read and (about )?\d+ to do", opening)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=ids)
+def test_a_chapter_closes_as_it_should(path):
+    text = "\n\n".join(cell.source for cell in cells(path, "markdown"))
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings[-5:] == ["In short", "What can go wrong", "Where generative models use this", "On the sheet",
+                             "References"]
+    assert not {"Introduction", "Overview", "Conclusion", "Summary", "Background", "Exercises"} & set(headings)
+    optional = [heading.startswith("★") for heading in headings[:-5]]
+    assert optional == sorted(optional), "what is optional stands behind what is not"
+    parts = dict(re.findall(r"^## (In short|What can go wrong)$(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL))
+    for name, header in [("In short", "| claim | holds when | checked in |"),
+                         ("What can go wrong", "| symptom | cause | shown in |")]:
+        assert header in parts[name], f"{name} lacks its table"
+        rows = parts[name].split(header)[1].strip().split("\n")[1:]
+        assert len(rows) >= 3 and all(re.search(r"\]\(#[\w-]+\)|\{ref\}|\{numref\}", row) for row in rows), \
+            f"{name}: three rows, and in each a link to the section that shows it"
+    places = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    start, stop = (next(i for i, source in enumerate(places) if re.search(rf"^## {name}$", source, re.MULTILINE))
+                   for name in ("Where generative models use this", "On the sheet"))
+    code = "\n".join(source for source in places[start:stop])
+    assert re.search(r"plt\.|image_row\(|draw_\w+\(|sweep\(", code), "the connection has no picture"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=ids)
+def test_the_reader_has_a_turn_before_the_reveal(path):
+    markdown = [cell.source for cell in cells(path, "markdown")]
+    predictions = [source for source in markdown if "**Predict.**" in source]
+    assert len(predictions) >= 2 and all("```{dropdown}" in source for source in predictions)
+    starts = re.findall(r"^```\{exercise-start\}.*\n:label: ([\w-]+)", "\n".join(markdown), re.MULTILINE)
+    assert len(starts) >= 2, "at least two questions in the flow"
+    assert starts == re.findall(r"^```\{solution-start\} ([\w-]+)\n:class: dropdown", "\n".join(markdown), re.MULTILINE)
+
+
+# Beside exercises and what is optional.
+BUDGET = {"cells": 50, "words": 2_000, "lines": 350}
+ABOUT = 1.1
+
+
+def size(path):
+    """What a reader of a chapter has before her.  → {"cells", "words", "lines": of code that are not folded}"""
+    counts, counted, exercise = dict.fromkeys(BUDGET, 0), True, False
+    for cell in nbformat.read(path, as_version=4).cells:
+        heading = re.search(r"^## (.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
+        if cell.source.startswith("```{exercise-start}"):
+            exercise = True
+        if heading:
+            counted = not heading[1].startswith("★")
+        if counted and not exercise:
+            counts["cells"] += 1
+            if cell.cell_type == "markdown":
+                text = re.sub(r"\$\$.*?\$\$|```\{prf.*?\n", "", cell.source, flags=re.DOTALL)
+                counts["words"] += len(re.findall(r"\b[^\W\d_][\w'’-]*", text))
+            elif "hide-input" not in cell.metadata.get("tags", []):
+                counts["lines"] += sum(bool(line.strip()) for line in cell.source.split("\n"))
+        if cell.source.startswith("```{solution-end}"):
+            exercise = False
+    return counts
+
+
+def test_the_sizes_of_chapters_are_printed(capsys):
+    with capsys.disabled():
+        print()
+        for path in CHAPTERS:
+            print(f"{path.parent.name}/{path.stem:<28}" + "  ".join(f"{n:>5} {what}" for what, n in size(path).items()))
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=ids)
+def test_a_chapter_keeps_to_its_budget(path):
+    for what, count in size(path).items():
+        assert count <= ABOUT * BUDGET[what], f"{count} {what}, the budget is {BUDGET[what]}: split, cut or mark with ★"
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=ids)
