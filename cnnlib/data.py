@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .checks import NonNegative, Positive, checked, is_int
+from .checks import NonNegative, Positive, checked, is_int, is_number
 
 _CLASSES, _TRAIN_PER_CLASS = 10, 400
 _LUMINANCE = np.float32([0.2125, 0.7154, 0.0721])                        # that of scikit-image's rgb2gray
@@ -47,18 +47,22 @@ def digits():
     return tuple((x.copy(), y.copy()) for x, y in _digits())
 
 
-def photo(name, size=None, gray=False):
+def photo(name, size=None, gray=False, crop=None):
     """A real photograph from scikit-image or scikit-learn.
 
     name: one of `PHOTOS`.  size: None for the original, or (H, W) to resize to with anti-aliasing.
+    crop: None for all of it, or a share in (0, 1]: the square in the middle whose side is that share of the shorter
+    side; networks are shown 0.875.
     Returns float32 in [0, 1]: (H, W, 3), or (H, W) where gray is asked for or the photograph has no colour.
-    Raises ValueError for a name or a size that is not allowed.
+    Raises ValueError for a name, a size or a crop that is not allowed.
     """
     if not isinstance(name, str) or name not in PHOTOS:
         raise ValueError(f"photo: name must be one of {', '.join(sorted(PHOTOS))}; got {name!r}")
     if size is not None and not (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 2
                                  and all(is_int(side) and side >= 1 for side in size)):
         raise ValueError(f"photo: size must be None or (H, W) of two ints ≥ 1, got {size!r}")
+    if crop is not None and not (is_number(crop) and 0 < crop <= 1):
+        raise ValueError(f"photo: crop must be None or a number above 0 and at most 1, got {crop!r}")
     from skimage.util import img_as_float32
 
     if PHOTOS[name] == "sklearn":
@@ -72,6 +76,10 @@ def photo(name, size=None, gray=False):
     image = img_as_float32(image)
     if gray and image.ndim == 3:
         image = image @ _LUMINANCE
+    if crop is not None:
+        side = max(1, round(crop * min(image.shape[:2])))
+        top, left = ((length - side) // 2 for length in image.shape[:2])
+        image = image[top:top + side, left:left + side]
     if size is not None:
         from skimage.transform import resize
 
@@ -243,3 +251,13 @@ def _from_torchvision(name, root):
         x = x[:, None] if x.ndim == 3 else x.transpose(0, 3, 1, 2)       # (N, C, H, W)
         parts.append((np.ascontiguousarray(x), np.asarray(part.targets, dtype=np.int64)))
     return tuple(parts)
+
+
+def imagenet_labels():
+    """The names of ImageNet's 1,000 classes, in the order of a network's outputs.  → list of str
+
+    Source: Russakovsky et al. (2015), the list inside torchvision.
+    """
+    from torchvision.models import ResNet18_Weights
+
+    return list(ResNet18_Weights.DEFAULT.meta["categories"])

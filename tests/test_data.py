@@ -32,6 +32,20 @@ def test_photographs_are_floats_in_0_1_and_resize(name):
     assert small.shape == (30, 41) and small.dtype == np.float32
 
 
+def test_a_crop_is_the_square_in_the_middle():
+    whole = data.photo("coffee")                                         # (400, 600, 3)
+    np.testing.assert_array_equal(data.photo("coffee", crop=0.5), whole[100:300, 200:400])
+    assert data.photo("coffee", (31, 31), gray=True, crop=1).shape == (31, 31)
+    for bad in (0, 1.1, -0.5, "all", True, float("nan")):
+        with pytest.raises(ValueError, match="photo: crop must be None or a number above 0 and at most 1, got"):
+            data.photo("coffee", crop=bad)
+
+
+def test_imagenet_has_a_thousand_labels():
+    labels = data.imagenet_labels()
+    assert len(labels) == 1000 and labels[281] == "tabby" and labels[967] == "espresso"
+
+
 @pytest.mark.parametrize("load", [data.mnist, data.fashion_mnist, data.cifar10])
 def test_data_that_cannot_be_had_says_what_to_use_instead(load, tmp_path, monkeypatch):
     def no_network(*args, **kwargs):

