@@ -67,8 +67,6 @@ def test_a_chapter_closes_as_it_should(path):
     assert headings[-5:] == ["In short", "What can go wrong", "Where generative models use this", "On the sheet",
                              "References"]
     assert not {"Introduction", "Overview", "Conclusion", "Summary", "Background", "Exercises"} & set(headings)
-    optional = [heading.startswith("★") for heading in headings[:-5]]
-    assert optional == sorted(optional), "what is optional stands behind what is not"
     parts = dict(re.findall(r"^## (In short|What can go wrong)$(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL))
     for name, header in [("In short", "| claim | holds when | checked in |"),
                          ("What can go wrong", "| symptom | cause | shown in |")]:
