@@ -14,9 +14,9 @@ def _gain(w, phi):
 
 
 def _kernel_and_frequencies(rng):
-    """k taps and m ≠ k frequencies, so that exchanged axes break."""
-    k, m = unequal(rng, 3, 9)
-    return numbers(rng, k), rng.integers(-49, 50, m) / 100
+    """k taps and n ≠ k frequencies, so that exchanged axes break."""
+    k, n = unequal(rng, 3, 9)
+    return numbers(rng, k), rng.integers(-49, 50, n) / 100
 
 
 # ---- the gain of a kernel --------------------------------------------------------------------------------------------
@@ -33,13 +33,13 @@ response = Question(
 
         $$\hat w(\varphi) = \sum_{u=0}^{k-1} w_u\, e^{-2\pi \mathrm{i}\, \varphi u}$$
 
-        Return its modulus $|\hat w(\varphi)|$, the gain, for each of the m frequencies: real numbers. The frequencies
+        Return its modulus $|\hat w(\varphi)|$, the gain, for each of the n frequencies: real numbers. The frequencies
         are in cycles per pixel, positive and negative. They need not be multiples of 1/k, so `np.fft` of the kernel
         does not know them.
     """,
     hints={
         "The shapes do not fit":
-            "There are m frequencies and k taps, and an exponential for each pair: `np.outer(phi, u)` is (m, k).",
+            "There are n frequencies and k taps, and an exponential for each pair: `np.outer(phi, u)` is (n, k).",
         "The result is complex, or some numbers are negative":
             "The response is complex. The gain is its modulus, `np.abs`, not its real part.",
         "Only the gain at frequency 0 is right":
@@ -50,9 +50,9 @@ response = Question(
 
 @response.solution
 def frequency_response(w, phi):
-    """(k,), (m,)  →  (m,), real and at least 0"""
+    """(k,), (n,)  →  (n,), real and at least 0"""
     u = np.arange(len(w))
-    waves = np.exp(-2j * np.pi * np.outer(phi, u))       # (m, k)
+    waves = np.exp(-2j * np.pi * np.outer(phi, u))       # (n, k)
     return np.abs(waves @ w)
 
 
@@ -174,9 +174,9 @@ alias = Question(
     kind="predict", minutes=10, level=1, practice=True,
     text=r"""
         `phi` is between 0 and 1/2, in cycles per pixel of the large picture. Return a number in [0, 1/2], in cycles per
-        pixel of the **small** picture. For whole $j$ the waves $\cos 2\pi a j$, $\cos 2\pi (a + 1) j$ and
-        $\cos 2\pi (-a) j$ are the same numbers. So find first how many cycles pass from one kept pixel to the next, and
-        then the number in [0, 1/2] that looks the same.
+        pixel of the **small** picture. For whole $j$ the waves $\cos 2\pi \varphi j$, $\cos 2\pi (\varphi + 1) j$ and
+        $\cos 2\pi (-\varphi) j$ are the same numbers. So find first how many cycles pass from one kept pixel to the next,
+        and then the number in [0, 1/2] that looks the same.
     """,
     hints={
         "The result is above 1/2":
@@ -198,8 +198,8 @@ def _frequency(rng):
 @alias.solution
 def alias_frequency(phi, s):
     """float, int  →  float in [0, 1/2]"""
-    cycles = phi * s                             # from one kept pixel to the next
-    return abs(cycles - np.round(cycles))        # without whole cycles or sign
+    cycles = phi * s                        # from one kept pixel to the next
+    return abs(cycles - np.round(cycles))   # without whole cycles or sign
 
 
 @alias.mistake("not folded back: above half a cycle per pixel",
@@ -654,7 +654,7 @@ notch = Question(
     cases=lambda rng: (rng.choice([17, 19, 23, 29, 31, 37, 41, 43], rng.integers(1, 4), replace=False) / 100,),
     measure=_notch_properties, kind="design", minutes=25, level=2,
     text=r"""
-        The m frequencies are different, above 0 and below 1/2. Return the taps $w_0, \dots, w_{k-1}$ with
+        The n frequencies are different, above 0 and below 1/2. Return the taps $w_0, \dots, w_{k-1}$ with
 
         - as few taps as possible,
         - $\hat w(0) = \sum_u w_u = 1$,
@@ -675,7 +675,7 @@ notch = Question(
 
 @notch.solution
 def notch_kernel(phi):
-    """(m,)  →  (2m + 1,)"""
+    """(n,)  →  (2n + 1,)"""
     w = np.ones(1)
     for f in phi:
         a = 1 / (2 - 2 * np.cos(2 * np.pi * f))
