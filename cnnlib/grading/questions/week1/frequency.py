@@ -175,8 +175,8 @@ alias = Question(
     text=r"""
         `phi` is between 0 and 1/2, in cycles per pixel of the large picture. Return a number in [0, 1/2], in cycles per
         pixel of the **small** picture. For whole $j$ the waves $\cos 2\pi \varphi j$, $\cos 2\pi (\varphi + 1) j$ and
-        $\cos 2\pi (-\varphi) j$ are the same numbers. So find first how many cycles pass from one kept pixel to the next,
-        and then the number in [0, 1/2] that looks the same.
+        $\cos 2\pi (-\varphi) j$ are the same numbers. So find first how many cycles pass from one kept pixel to the
+        next, and then the number in [0, 1/2] that looks the same.
     """,
     hints={
         "The result is above 1/2":
