@@ -53,12 +53,19 @@ def empty(shape, dtype):
     return room[start:start + size].view(dtype).reshape(shape)
 
 
-def outer(column, row, out):
-    """column (R,) times row (M,), in out (R, M).  → out
+class Outer:
+    """column times row (M,), for columns (r,) of at most `rows` numbers: as outer(column, out), in out (r, M).
 
     A product of matrices with a second column and a second row of zeros, since with one NumPy does not leave it to
-    BLAS: 0.15 ms for a million numbers. By broadcasting it takes 25 ns more for each row, 0.5 ms for rows of 64.
+    BLAS: 0.12 ms for a million numbers. By broadcasting it takes 25 ns more for each row, 0.5 ms for rows of 64.
     """
-    left, right = np.zeros((len(column), 2), row.dtype), np.zeros((2, len(row)), row.dtype)
-    left[:, 0], right[0] = column, row
-    return np.matmul(left, right, out=out)
+
+    def __init__(self, row, rows):
+        self.row = row
+        self.left, self.right = np.zeros((rows, 2), row.dtype), np.zeros((2, len(row)), row.dtype)
+        self.right[0] = row
+
+    def __call__(self, column, out):
+        left = self.left[:len(column)]
+        left[:, 0] = column
+        return np.matmul(left, self.right, out=out)

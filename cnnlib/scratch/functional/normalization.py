@@ -27,7 +27,7 @@ import numpy as np
 
 from cnnlib.checks import axes_of, check_float, check_grad_output, is_int
 
-from ..fast.chunks import CHUNK, empty, outer, slices
+from ..fast.chunks import CHUNK, Outer, empty, slices
 
 __all__ = [
     "batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward", "instance_norm", "instance_norm_backward",
@@ -260,14 +260,14 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, *, sav
     mean, scale = np.empty((2, len(x), 1), x.dtype)
     blocks = slices(x.shape, BLOCK)
     room, ones = empty(x[blocks[0]].shape, x.dtype), np.ones(x.shape[1], x.dtype)
-    gamma = ones if weight is None else weight.reshape(-1)
+    spread, gamma = Outer(ones, len(room)), Outer(ones if weight is None else weight.reshape(-1), len(room))
     # bias repeated for every row of a block: arrays of one size are added three times as fast
     bias = None if bias is None else np.tile(bias.reshape(-1), (len(room), 1))
     with np.errstate(all="ignore"):                                      # eps < 0: the root of a negative number is NaN
         _set_buffer(ones.size)
         for rows in blocks:
             mean[rows, 0] = x[rows] @ ones / ones.size                   # a product with ones: 4 times as fast as sum
-            d = np.subtract(x[rows], _along_rows(mean[rows], ones, room), out=out[rows])     # x − μ
+            d = np.subtract(x[rows], _along_rows(mean[rows], spread, room), out=out[rows])     # x − μ
             scale[rows, 0] = 1 / np.sqrt(np.vecdot(d, d) / ones.size + eps)                  # 1/s
             _scale(d, scale[rows], gamma, room, out=d)                   # (x − μ) · γ/s + β
             if bias is not None:
@@ -294,21 +294,24 @@ def layer_norm_backward(grad_output, input, normalized_shape, weight=None, bias=
     room, centred = empty((2, *x[blocks[0]].shape), x.dtype)
     ones, column = np.ones(size, x.dtype), np.ones(len(room), x.dtype)
     gamma = ones if weight is None else weight.reshape(size)
+    spread, scaled = Outer(ones, len(room)), Outer(gamma, len(room))
     with np.errstate(all="ignore"):
         _set_buffer(size)
+        r_size = scale / size
         for rows in blocks:
             r = scale[rows]                                              # 1/s, (rows, 1)
-            d = np.subtract(x[rows], _along_rows(mean[rows], ones, room), out=centred[:len(r)])          # x − μ
+            d = np.subtract(x[rows], _along_rows(mean[rows], spread, room), out=centred[:len(r)])          # x − μ
             product = np.multiply(dy[rows], d, out=dx[rows])             # s · dy·x̂, until dx takes its place
             dgamma += r[:, 0] @ product
             dbeta += column[:len(r)] @ dy[rows]
-            mean_g = (dy[rows] @ gamma / size)[:, None]                  # g is never formed: Σ g = Σ dy·γ is a product
-            mean_gx = (product @ gamma / size)[:, None] * r
+            # g is never formed: Σ g = Σ dy·γ is a product
+            mean_g = (dy[rows] @ gamma)[:, None] * r_size[rows]          # mean(g)/s
+            mean_gx = (product @ gamma)[:, None] * r_size[rows] * r * r  # mean(g·x̂)/s²; r³ could overflow
             # dx = γ/s·dy − (x − μ)·mean(g·x̂)/s² − mean(g)/s
-            out = _scale(dy[rows], r, gamma, room, out=dx[rows])
-            d *= _along_rows(mean_gx * r * r, ones, room)
+            out = _scale(dy[rows], r, scaled, room, out=dx[rows])
+            d *= _along_rows(mean_gx, spread, room)
             out -= d
-            out -= _along_rows(mean_g * r, ones, room)
+            out -= _along_rows(mean_g, spread, room)
     dweight, dbias = dgamma.reshape(normalized_shape), dbeta.reshape(normalized_shape)
     return dx.reshape(input.shape), *_where_given(weight, dweight, bias, dbias)
 
@@ -331,10 +334,11 @@ def rms_norm(input, normalized_shape, weight=None, eps=None, *, saved=None):
     gamma = np.ones(x.shape[1], x.dtype) if weight is None else weight.reshape(-1)
     blocks = slices(x.shape, BLOCK)
     room = empty(x[blocks[0]].shape, x.dtype)
+    scaled = Outer(gamma, len(room))
     with np.errstate(all="ignore"):
         for rows in blocks:
             scale[rows, 0] = 1 / np.sqrt(np.vecdot(x[rows], x[rows]) / gamma.size + eps)
-            _scale(x[rows], scale[rows], gamma, room, out=out[rows])
+            _scale(x[rows], scale[rows], scaled, room, out=out[rows])
     if saved is not None:
         saved["scale"] = scale
     return out.reshape(input.shape)
@@ -356,6 +360,7 @@ def rms_norm_backward(grad_output, input, normalized_shape, weight=None, eps=Non
     blocks = slices(x.shape, BLOCK)
     room, ones = empty(x[blocks[0]].shape, x.dtype), np.ones(size, x.dtype)
     gamma = ones if weight is None else weight.reshape(size)
+    spread, scaled = Outer(ones, len(room)), Outer(gamma, len(room))
     with np.errstate(all="ignore"):
         _set_buffer(size)
         for rows in blocks:
@@ -364,8 +369,8 @@ def rms_norm_backward(grad_output, input, normalized_shape, weight=None, eps=Non
             dgamma += r[:, 0] @ product
             mean_gx = (product @ gamma / size)[:, None] * r
             # dx = γ·r·dy − x·mean(g·x̂)·r²
-            out = _scale(dy[rows], r, gamma, room, out=dx[rows])
-            out -= np.multiply(x[rows], _along_rows(mean_gx * r * r, ones, room), out=room[:len(r)])
+            out = _scale(dy[rows], r, scaled, room, out=dx[rows])
+            out -= np.multiply(x[rows], _along_rows(mean_gx * r * r, spread, room), out=room[:len(r)])
     return dx.reshape(input.shape), (None if weight is None else dgamma.reshape(normalized_shape))
 
 
@@ -493,15 +498,16 @@ def _standardize_images(x, weight, bias, eps, saved):
     blocks = slices(x.shape, BLOCK)
     ones = np.ones(x.shape[2], x.dtype)
     room = empty((x[blocks[0]].size // ones.size, ones.size), x.dtype)
+    spread = Outer(ones, len(room))
     with np.errstate(all="ignore"):
         _set_buffer(ones.size)
         for some in blocks:
             rows, d = x[some].reshape(-1, ones.size), out[some].reshape(-1, ones.size)       # (n·K, M)
             m, r = mean[some].reshape(-1, 1), scale[some].reshape(-1, 1)                     # μ and 1/s
             m[:, 0] = rows @ ones / ones.size
-            np.subtract(rows, _along_rows(m, ones, room), out=d)         # x − μ
+            np.subtract(rows, _along_rows(m, spread, room), out=d)         # x − μ
             r[:, 0] = 1 / np.sqrt(np.vecdot(d, d) / ones.size + eps)     # 1/s
-            d *= _along_rows(r, ones, room)                              # x̂
+            d *= _along_rows(r, spread, room)                              # x̂
             images = out[some].reshape(-1, x[0].size)                    # (n, K·M)
             if weight is not None:
                 images *= weight
@@ -519,6 +525,7 @@ def _standardize_images_backward(dy, x, weight, mean, scale):
     blocks = slices(x.shape, BLOCK)
     room, x_hat, product = empty((3, x[blocks[0]].size // size, size), x.dtype)
     ones, column = np.ones(size, x.dtype), np.ones(len(x[blocks[0]]), x.dtype)
+    spread = Outer(ones, len(room))
     with np.errstate(all="ignore"):
         _set_buffer(size)
         for some in blocks:
@@ -526,8 +533,8 @@ def _standardize_images_backward(dy, x, weight, mean, scale):
             m, r = mean[some].reshape(-1, 1), scale[some].reshape(-1, 1)
             images = dy[some].reshape(-1, x[0].size)                     # (n, K·M)
             h, p = x_hat[:len(rows)], product[:len(rows)]
-            np.subtract(rows, _along_rows(m, ones, room), out=h)
-            h *= _along_rows(r, ones, room)                              # x̂
+            np.subtract(rows, _along_rows(m, spread, room), out=h)
+            h *= _along_rows(r, spread, room)                              # x̂
             np.multiply(images.reshape(p.shape), h, out=p)               # dy·x̂
             dgamma += column[:len(images)] @ p.reshape(images.shape)
             dbeta += column[:len(images)] @ images
@@ -536,10 +543,10 @@ def _standardize_images_backward(dy, x, weight, mean, scale):
             else:
                 np.multiply(images, weight, out=dx[some].reshape(images.shape))
             mean_g = (g @ ones / size)[:, None]
-            h *= _along_rows((np.vecdot(g, h) / size)[:, None], ones, room)
+            h *= _along_rows((np.vecdot(g, h) / size)[:, None], spread, room)
             g -= h                                                       # g − x̂·mean(g·x̂)
-            g -= _along_rows(mean_g, ones, room)                         # g − mean(g) − x̂·mean(g·x̂)
-            g *= _along_rows(r, ones, room)                              # dx
+            g -= _along_rows(mean_g, spread, room)                         # g − mean(g) − x̂·mean(g·x̂)
+            g *= _along_rows(r, spread, room)                              # dx
     return dx, dgamma, dbeta
 
 
@@ -585,19 +592,22 @@ def _column(parameter, batch=1, shape=(-1, 1)):
     return repeated.reshape(*shape[:2], 1)
 
 
-def _scale(x, column, row, room, out):
-    """A block x (r, l) times column (r, 1) times row (l,), in out."""
-    if row.size >= LONG:
+def _scale(x, column, outer, room, out):
+    """A block x (r, l) times column (r, 1) times the row (l,) of outer, in out."""
+    if outer.row.size >= LONG:
         np.multiply(x, column, out=out)
-        out *= row
+        out *= outer.row
     else:
-        np.multiply(x, outer(column[:, 0], row, out=room[:len(x)]), out=out)
+        np.multiply(x, outer(column[:, 0], out=room[:len(x)]), out=out)
     return out
 
 
-def _along_rows(column, ones, room):
-    """column (r, 1), to be added to a block (r, l) or multiplied with it: written out in room where rows are short."""
-    return column if ones.size >= LONG else outer(column[:, 0], ones, out=room[:len(column)])
+def _along_rows(column, outer, room):
+    """column (r, 1), to be added to a block (r, l) or multiplied with it: written out in room where rows are short.
+
+    outer: that of a row of ones
+    """
+    return column if outer.row.size >= LONG else outer(column[:, 0], out=room[:len(column)])
 
 
 def _sum_of_squares(x):
