@@ -463,7 +463,11 @@ def _(w, height, width):
                 hint="That is the matrix of the chapter. A full convolution has more outputs, and the kernel stands "
                      "below the diagonals and not above them.")
 def _(w, height, width):
-    return signal.convolution_matrix_2d(w[::-1, ::-1], (height, width), "valid")
+    k_h, k_w = w.shape
+    matrix = np.zeros((height - k_h + 1, width - k_w + 1, height, width))
+    for i, j in np.ndindex(*matrix.shape[:2]):
+        matrix[i, j, i:i + k_h, j:j + k_w] = w
+    return matrix.reshape(-1, height * width)
 
 
 @blocks.mistake("the Toeplitz matrix of the kernel read row by row",
