@@ -26,17 +26,17 @@ toeplitz = Question(
     cases=_kernel_and_length,
     minutes=15, level=1, practice=True,
     text=r"""
-        $$T_{ia} = w_{i-a}, \qquad 0 \le i < n + k - 1, \quad 0 \le a < n,$$
+        $$T_{ia} = w_{i-a}$$
 
-        where $w_u = 0$ for $u$ outside of $0, \dots, k - 1$. The kernel may be longer than the signal. The rule names
-        each entry; a loop over the columns alone is enough.
+        with $w_u = 0$ for $u$ outside of $0, \dots, k - 1$. There are $n + k - 1$ rows and $n$ columns; the kernel may be
+        longer than the signal. The rule names each entry; a loop over the columns alone is enough.
     """,
     hints={
         "The numbers are right but upside down":
             "Column a is what comes out for a single 1 at place a: the kernel as it stands, from row a on.",
         "The shape is (n, n + k − 1)":
             "Rows are outputs, columns are inputs.",
-        "`could not broadcast input array`":
+        "NumPy says that it could not broadcast":
             "A slice of a row is cut off at the edge of the matrix. Fill columns: a column has room for all k numbers.",
         "Some corners hold numbers that should be zero":
             "In NumPy `w[-1]` is the last number of the kernel. Test that the index is at least 0.",
