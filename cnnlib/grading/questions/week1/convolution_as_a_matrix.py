@@ -28,8 +28,8 @@ toeplitz = Question(
     text=r"""
         $$T_{ia} = w_{i-a}$$
 
-        with $w_u = 0$ for $u$ outside of $0, \dots, k - 1$. There are $n + k - 1$ rows and $n$ columns; the kernel may be
-        longer than the signal. The rule names each entry; a loop over the columns alone is enough.
+        with $w_u = 0$ for $u$ outside of $0, \dots, k - 1$. There are $n + k - 1$ rows and $n$ columns; the kernel may
+        be longer than the signal. The rule names each entry; a loop over the columns alone is enough.
     """,
     hints={
         "The numbers are right but upside down":
