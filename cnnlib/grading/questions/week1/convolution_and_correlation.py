@@ -94,7 +94,7 @@ def _(x, w):
     return out
 
 
-@convolve1d.mistake("the first sample never meets the kernel", hint="x[0] counts too: the condition is 0 <= i − u.")
+@convolve1d.mistake("the first sample never meets the kernel", hint="x[0] counts too, also when i − u is 0.")
 def _(x, w):
     return _full(np.append(0, x[1:]), w)
 
