@@ -171,7 +171,7 @@ sizes = Question(
           their number is odd, the odd one goes behind, as in PyTorch.
         - *full*: the kernel touches at least one sample.
 
-        Return the five whole numbers `(valid, same, full, in front, behind)`. No arrays are needed: count.
+        Return the five whole numbers `(valid, same, full, front, behind)`. No arrays are needed: count.
     """,
     hints={
         "Valid is one too small":
@@ -186,7 +186,7 @@ sizes = Question(
 
 @sizes.solution
 def output_sizes(n, k):
-    """int, int  →  (valid, same, full, in front, behind)"""
+    """int, int  →  (valid, same, full, front, behind)"""
     valid, full = max(n - k + 1, 0), n + k - 1
     return valid, n, full, (k - 1) // 2, k // 2
 
