@@ -16,11 +16,11 @@ convolve1d = Question(
     cases=lambda rng: (numbers(rng, rng.integers(2, 9)), numbers(rng, rng.integers(2, 6))),
     minutes=15, level=1, practice=True, forbids=("convolve", "correlate"),
     text=r"""
-        $$(x * w)_i = \sum_{u} x_{i-u}\, w_u, \qquad i = 0, \dots, n + k - 2$$
+        $$(x * w)_i = \sum_{u} x_{i-u}\, w_u$$
 
-        `x` has n numbers and `w` has k, and either may be the longer one. Return n + k − 1 numbers. Where i − u is no
-        place of `x`, the product counts as zero. `np.convolve` and `np.correlate` are not allowed: they are what you
-        are writing.
+        `x` has n numbers and `w` has k, and either may be the longer one. Return the n + k − 1 numbers for
+        i = 0, …, n + k − 2. Where i − u is no place of `x`, the product counts as zero. `np.convolve` and
+        `np.correlate` are not allowed: they are what you are writing.
     """,
     hints={
         "The first numbers are wrong, the rest are right":
@@ -633,9 +633,9 @@ same = Question(
     text=r"""
         Both sides of the kernel are odd, so it has a middle tap, and that tap belongs on the pixel that is computed:
 
-        $$y_{ij} = \sum_u \sum_v x_{i + m_h - u,\; j + m_w - v}\; w_{uv}, \qquad m_h = \tfrac{k_h - 1}{2},\;
-        m_w = \tfrac{k_w - 1}{2}$$
+        $$y_{ij} = \sum_u \sum_v x_{i+a-u,\,j+b-v}\, w_{uv}$$
 
+        where $w_{ab}$ is the middle tap, $a = (k_h - 1)/2$ and $b = (k_w - 1)/2$.
         Outside of the image `x` counts as zero. The code has two faults that do not depend on each other. Try it on one
         white pixel: where should the kernel appear, and which way up?
     """,
