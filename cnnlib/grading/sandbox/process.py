@@ -23,6 +23,7 @@ import time
 
 import numpy as np
 
+from ..names import LENGTH, MOST
 from ..submission import show
 from . import bubblewrap, limits, seccomp
 from .errors import SandboxUnavailable, Stopped
@@ -143,6 +144,19 @@ class Sandbox:
             if all(isinstance(header.get(key), str) for key in keys):
                 return None, {key: _text(header[key]) for key in keys}, []
         raise Stopped("crash", "what came from the process was no answer")
+
+    def names(self, name, seconds):
+        """The names that the student's function uses, as it is claimed inside. → list; empty for what is no such list.
+
+        Raises Stopped.
+        """
+        self.wait_ready()
+        deadline = time.monotonic() + seconds
+        self._send({"names": name}, b"", deadline)
+        claimed = self._receive(deadline)[0].get("names")
+        fits = isinstance(claimed, list) and len(claimed) <= MOST and all(
+            isinstance(one, str) and len(one) <= LENGTH for one in claimed)
+        return claimed if fits else []
 
     def complaint(self):
         """What bubblewrap or Python wrote to standard error, the last line."""
