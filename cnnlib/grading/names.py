@@ -106,5 +106,5 @@ def _is_own(module, file=""):
     """Whether code is the student's: of no module of Python or NumPy, and no installed package's."""
     top = str(module).partition(".")[0]
     file = file or str(getattr(sys.modules.get(str(module)), "__file__", ""))
-    return top not in sys.stdlib_module_names and top != "numpy" and not any(
+    return top == "__main__" or top not in sys.stdlib_module_names and top != "numpy" and not any(
         f"{folder}-packages" in file.replace("\\", "/").split("/") for folder in ("site", "dist"))
