@@ -57,7 +57,7 @@ def test_a_verdict_shows_what_is_judged(question):
         zip(PROPERTIES, [False, False, True], strict=True))
     text = repr(told)
     assert "  * sum: wanted 1, yours 0.75" in text and "    numbers: wanted 8, yours 8" in text
-    assert "expected, shape" not in text and "got, shape (3,)" in text
+    assert "expected, shape" not in text and "got, shape (8,)" in text
     page = BeautifulSoup(told._repr_html_(), "html.parser")
     table = next(table for table in page.find_all("table") if "what is judged" in table.text)
     assert [[cell.text for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")] == [
