@@ -54,10 +54,3 @@ def measure(kernel, n):
 
 low_pass.measure = measure
 low_pass.mistake("the sum is not 1", "Divide by the sum.")(lambda n: 2.0 ** (n - 1) * _binomial(n))
-
-
-@low_pass.solution
-def _(n):
-    kernel = np.zeros(n)
-    kernel[:2] = 0.5
-    return kernel
