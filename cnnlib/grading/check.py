@@ -29,8 +29,8 @@ def check(answer, seed=0, seconds=SECONDS):
     answer: the function you defined; its name says which question it answers.  seed: draws the cases.
     seconds: when to stop, at most 20.
     Returns a Verdict, which shows itself: passed, or the smallest case that fails, the first number that differs, and
-    the name of the mistake when it is a known one.  An exception in the answer is part of the verdict.  Right numbers do
-    not pass when the answer uses what the question forbids, or nothing of what it needs.
+    the name of the mistake when it is a known one.  An exception in the answer is part of the verdict.  Right numbers
+    do not pass when the answer uses what the question forbids, or nothing of what it needs.
     Raises ValueError when no question has this name or seconds is out of range, TypeError when answer is no function.
     """
     if not 0 < seconds <= SECONDS:

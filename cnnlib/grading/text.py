@@ -153,8 +153,9 @@ def _on_the_sheet(week, questions):
     rows = [f"| {q.title} | {q.kind} | {q.minutes} | {LEVELS[q.level]} |" for q in questions if not q.practice]
     again = sum(q.practice for q in questions)
     number = {1: "one", 2: "two", 3: "three", 4: "four"}.get(again, str(again))
+    above = f"{number} question{'s' if again != 1 else ''} above"
     return "\n".join([
         "## On the sheet", "",
-        f"The sheet of [week {week}](../../exercises/week{week}.ipynb) asks the {number} question{'s' * (again != 1)} above again,",
+        f"The sheet of [week {week}](../../exercises/week{week}.ipynb) asks the {above} again,",
         "and goes one step further. The answers to these stand nowhere in the book:", "",
         "| question | kind | minutes | |", "|---|---|---|---|", *rows])

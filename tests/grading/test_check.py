@@ -12,7 +12,6 @@ from cnnlib.grading.verdict import as_numbers
 from cnnlib.scratch import signal
 
 
-
 def valid(x, w):
     """The right answer to correlate2d_valid, as it may be written."""
     return np.einsum("ijuv,uv->ij", np.lib.stride_tricks.sliding_window_view(x, w.shape), w)

@@ -114,7 +114,7 @@ def test_small_integers_do_not_overflow_in_a_measure(question):
 
 MEASURES = {
     "gives NaN": (lambda kernel, n: {"mean": 1.0 if kernel[0] != 7 else np.nan}, "mean: it cannot be computed"),
-    "an index": (lambda kernel, n: {"first": kernel[0] if kernel[0] != 7 else kernel[99]}, "cannot be judged: index 99"),
+    "an index": (lambda kernel, n: {"first": kernel[0 if kernel[0] != 7 else 99]}, "cannot be judged: index 99"),
     "two numbers": (lambda kernel, n: {"both": kernel[0] if kernel[0] != 7 else kernel}, "cannot be judged"),
 }
 

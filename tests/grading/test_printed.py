@@ -69,9 +69,9 @@ def is_cheap(statement, namespace):
         if not isinstance(root, ast.Name):
             return True                                                  # of a literal: [1, 2].index(1)
         value = namespace.get(root.id, NAMES.get(root.id))
-        return root.id in vars(builtins) or root.id in inner or any(value is one for one in NAMES.values()) or isinstance(
-            value, (np.ndarray, np.random.Generator, str, list, tuple, dict)) or (
-            inspect.isfunction(value) and value.__globals__ is namespace)
+        data = (np.ndarray, np.random.Generator, str, list, tuple, dict)
+        return root.id in vars(builtins) or root.id in inner or isinstance(value, data) or any(
+            value is one for one in NAMES.values()) or inspect.isfunction(value) and value.__globals__ is namespace
 
     inner = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     return isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None and (
@@ -202,9 +202,10 @@ def test_what_is_folded_or_no_answer_is_none(name):
 def test_nothing_expensive_is_executed():
     ran = []
     namespace = {"np": np, "train": ran.append, "own": lambda: 1}
-    for source, cheap in [("x = train(1)", False), ("x = [train(i) for i in range(3)]", False), ("x = np.ones(3)", True),
-                          ("x = np.random.default_rng(0).normal(size=3)", True), ("x: int = 3", True), ("x += 1", False),
-                          ("x = [i.sum() for i in (np.ones(1),)]", True), ("f = lambda x: train(x)", True),
-                          ("x = plt.figure()", False), ("x = 'a b'.split()", True), ("print(1)", False),
-                          ("x = {n: np.outer(n, n) for n in range(3)}", True)]:
+    for source, cheap in [
+            ("x = train(1)", False), ("x = [train(i) for i in range(3)]", False), ("x = np.ones(3)", True),
+            ("x = np.random.default_rng(0).normal(size=3)", True), ("x: int = 3", True), ("x += 1", False),
+            ("x = [i.sum() for i in (np.ones(1),)]", True), ("f = lambda x: train(x)", True),
+            ("x = plt.figure()", False), ("x = 'a b'.split()", True), ("print(1)", False),
+            ("x = {n: np.outer(n, n) for n in range(3)}", True)]:
         assert is_cheap(ast.parse(source).body[0], namespace) == cheap, source

@@ -15,7 +15,6 @@ from cnnlib.grading.question import KINDS
 from cnnlib.grading.questions import MODULES, WEEKS
 from tests.grading import own
 
-
 FOLDERS = ("chapters", "solutions", "exercises")
 PARTS = [(week, part) for week, module in MODULES.items() for part in module.NOTEBOOKS]
 PRACTICE = [(week, part, question) for week, part in PARTS for question in part.QUESTIONS if question.practice]
@@ -53,7 +52,8 @@ def test_solutions_sheets_and_chapters_are_in_step_with_the_questions(root, proj
 def test_a_chapter_asks_in_the_questions_words(root, week, part, question):
     cells = nbformat.read(chapter(root, week, part), as_version=4).cells
     label = f":label: ex-{question.name.replace('_', '-')}\n"
-    start, = (i for i, cell in enumerate(cells) if cell.source.startswith("```{exercise-start}") and label in cell.source)
+    start, = (i for i, cell in enumerate(cells)
+              if cell.source.startswith("```{exercise-start}") and label in cell.source)
     wanted = text.exercise_cells(question)
     assert [(cell.cell_type, cell.source) for cell in cells[start:start + len(wanted)]] == [
         (cell.cell_type, cell.source) for cell in wanted]
