@@ -13,7 +13,7 @@ help:
 	@echo "make test        prove all of it: code, notebooks, exercises, the built pages in a browser"
 	@echo "make lab         open JupyterLab on the exercise sheets"
 	@echo "make grade       mark a class  (SUBMISSIONS=folder OUT=folder; without them a small class of samples)"
-	@echo "make exercises   write the exercise sheets from the solutions"
+	@echo "make exercises   write the questions into the solutions, the exercise sheets and the chapters"
 	@echo "make serve       serve the built book on this machine"
 	@echo "make bench       time the NumPy code against PyTorch; make bench-grading: the grader against nbgrader"
 	@echo "make bench-architectures   size, speed and accuracy of every network of the course (half an hour)"
