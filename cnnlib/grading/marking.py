@@ -227,5 +227,6 @@ def _shown(value, where=None):
         array = np.asarray(value)
         again = array.tolist() if array.size <= 2000 and np.isfinite(array).all() else None
         return {"cells": cells, "note": note, "dtype": str(array.dtype), "value": again}
-    value = list(value) if isinstance(value, tuple) else value if isinstance(value, (int, float, str)) else repr(value)
-    return {"cells": None, "note": "", "dtype": "", "value": value}
+    again = list(value) if isinstance(value, tuple) else value if isinstance(value, (int, float, str, list)) else repr(
+        value)
+    return {"cells": None, "note": "", "dtype": "", "value": again, "list": isinstance(value, list)}

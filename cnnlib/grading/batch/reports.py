@@ -177,7 +177,7 @@ def _array(shown, scale=None):
     The style says sign and size, n4 (very negative) to p4 (very positive), and "first" for the first cell that differs.
     """
     if not shown["cells"]:
-        return {"rows": None, "text": _literal(shown["value"]), "note": _text(shown["note"])}
+        return {"rows": None, "text": _literal(shown["value"], shown.get("list")), "note": _text(shown["note"])}
     scale = scale or _scale(shown)
     rows = [[(_text(text, 24), _style(text, scale) + " first" * bool(first)) for text, first in row[:ROWS]]
             for row in shown["cells"][:ROWS]]
@@ -277,7 +277,7 @@ def _replay(question, case):
 
 def _assignment(name, shown):
     if not shown["dtype"]:
-        return f"{name} = {_literal(shown['value'])}"
+        return f"{name} = {_literal(shown['value'], shown.get('list'))}"
     if shown["value"] is None:
         return f"{name} = ...  # {_text(shown['note'])}: not stored, because it is large or not finite"
     start = f"{name} = np.array("
@@ -293,12 +293,12 @@ def _nested(value, indent):
     return "[" + ", ".join(map(_literal, value)) + "]"
 
 
-def _literal(value):
-    """A number, text or tuple of them as Python."""
+def _literal(value, is_list=False):
+    """A number, text, tuple or list of them as Python."""
     if isinstance(value, float) and not math.isfinite(value):
         return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     if isinstance(value, (list, tuple)):
-        return repr(tuple(value))
+        return repr(list(value) if is_list else tuple(value))
     return repr(_text(value)) if isinstance(value, str) else repr(value)
 
 

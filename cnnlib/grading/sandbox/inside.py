@@ -312,12 +312,14 @@ def send(stream, header, data=b""):
 
 
 def arguments(described, data):
-    """The inputs of a call, fresh: numbers and text as they are, arrays from the data."""
+    """The inputs of a call, fresh: numbers and text as they are, lists, tuples, and arrays from the data."""
     import numpy as np
 
     values = []
     for item in described:
-        if isinstance(item, dict):
+        if isinstance(item, dict) and "list" in item:
+            values.append(item["list"])
+        elif isinstance(item, dict):
             size = item["bytes"]
             values.append(np.frombuffer(data[:size], item["dtype"]).reshape(item["shape"]).copy())
             data = data[size:]

@@ -121,7 +121,7 @@ class Sandbox:
     def call(self, name, arguments, seconds):
         """Call the student's function. → (array, None, changed inputs), or (None, what came instead, []).
 
-        arguments: numbers, text, tuples of them, and NumPy arrays.  What came instead is a dict: {"missing": True},
+        arguments: numbers, text, tuples and lists of them, and NumPy arrays.  What came instead is a dict: {"missing": True},
         {"returned": type}, or {"error": type, "text": …, "line": …}; all of it is text to be shown, never to be
         believed.  Raises Stopped.
         """
@@ -131,6 +131,8 @@ class Sandbox:
             if isinstance(value, np.ndarray):
                 data.append(np.ascontiguousarray(value).tobytes())
                 described.append({"dtype": value.dtype.str, "shape": value.shape, "bytes": len(data[-1])})
+            elif isinstance(value, list):
+                described.append({"list": value})
             else:
                 described.append(value.item() if isinstance(value, np.generic) else value)
         deadline = time.monotonic() + seconds
