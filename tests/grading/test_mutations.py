@@ -18,7 +18,7 @@ from tests.grading import mutations, same
 
 NAMES = [question.name for questions in WEEKS.values() for question in questions]
 QUESTION_SHARE, WEEK_SHARE = 1 / 3, 1 / 2                                # of the wrong numbers, so many have a name
-WORDS = 3                                                                # of a reason, at least
+WORDS = 2                                                                # of a reason, at least
 
 
 def all_same():
