@@ -148,7 +148,7 @@ class Sandbox:
         raise Stopped("crash", "what came from the process was no answer")
 
     def names(self, name, seconds):
-        """The names that the student's function uses, as it is claimed inside. → list; empty for what is no such list.
+        """The names that the student's function uses, as it is claimed inside. → list; [] for anything but names.
 
         Raises Stopped.
         """
