@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 
+from cnnlib.grading.names import used
 from cnnlib.grading.questions import WEEKS
 from cnnlib.scratch import signal as ours
 from tests.grading.alone import alone
@@ -112,6 +113,8 @@ def tried_on(question, function, namespace):
         inspect.signature(function).bind(*cases[0])
     except (TypeError, ValueError):
         return ""
+    if question.broken_rule(used(function)):
+        return "wrong"                                                   # np.convolve under another name
 
     def answers():
         return all(question.right(function(*copy.deepcopy(case)), case) for case in cases)
@@ -147,6 +150,8 @@ def test_nothing_printed_answers_a_question(week, path):
 
 # ---- that it finds one
 
+FREE = copy.copy(by_hand)
+FREE.forbids = ()
 ANSWER = """
 def slide(x, w):
     out = np.zeros(len(x) + len(w) - 1)
@@ -190,13 +195,13 @@ HIDDEN = {
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_printed_answer_is_found(name, capsys):
-    assert [text for text in answered(cells(*PRINTED[name]), [by_hand]) if "slide" in text] == ["slide answers by_hand"]
+    assert [text for text in answered(cells(*PRINTED[name]), [FREE]) if "slide" in text] == ["slide answers by_hand"]
     assert "slide: tried on by_hand" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_what_is_folded_or_no_answer_is_none(name):
-    assert answered(HIDDEN[name], [by_hand]) == []
+    assert answered(HIDDEN[name], [FREE]) == []
 
 
 def test_nothing_expensive_is_executed():
@@ -209,3 +214,8 @@ def test_nothing_expensive_is_executed():
             ("x = plt.figure()", False), ("x = 'a b'.split()", True), ("print(1)", False),
             ("x = {n: np.outer(n, n) for n in range(3)}", True)]:
         assert is_cheap(ast.parse(source).body[0], namespace) == cheap, source
+
+
+def test_a_rule_is_a_rule_for_what_is_printed_too():
+    assert answered(cells(PRINTED["a lambda"][0]), [by_hand]) == []
+    assert answered(cells(ANSWER), [by_hand]) == ["slide answers by_hand"]
