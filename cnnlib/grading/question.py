@@ -109,8 +109,10 @@ class Question:
             self.properties(answer, arguments).values()))
 
     def properties(self, answer, arguments):
-        """The properties of a design.  → {property: float}.  Raises what `measure` raises."""
+        """The properties of a design.  → {property: float}.  Raises what `measure` raises, or ValueError."""
         answer = np.asarray(answer)
+        if answer.dtype.kind not in "iuf":
+            raise ValueError(f"real numbers were asked for, this has dtype {answer.dtype}")
         wide = np.array(answer, np.int64 if answer.dtype.kind in "iu" else np.float64)     # nothing overflows in it
         return {name: float(value) for name, value in self.measure(wide, *copy.deepcopy(arguments)).items()}
 

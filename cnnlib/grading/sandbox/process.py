@@ -121,9 +121,9 @@ class Sandbox:
     def call(self, name, arguments, seconds):
         """Call the student's function. → (array, None, changed inputs), or (None, what came instead, []).
 
-        arguments: numbers, text, tuples and lists of them, and NumPy arrays.  What came instead is a dict: {"missing": True},
-        {"returned": type}, or {"error": type, "text": …, "line": …}; all of it is text to be shown, never to be
-        believed.  Raises Stopped.
+        arguments: numbers, text, tuples and lists of them, and NumPy arrays.  What came instead is a dict:
+        {"missing": True}, {"returned": type}, or {"error": type, "text": …, "line": …}; all of it is text to be shown,
+        never to be believed.  Raises Stopped.
         """
         self.wait_ready()
         described, data = [], []
