@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from cnnlib.grading.marking import mark
+from cnnlib.grading.names import used
 from cnnlib.grading.questions import WEEKS, find
 from cnnlib.grading.sandbox import Stopped
 
@@ -31,6 +32,10 @@ class Here:
         except Exception as error:
             return None, {"error": type(error).__name__, "text": f"{type(error).__name__}: {error}",
                           "line": "line 3: return x[100]"}, []
+
+    def names(self, name, seconds):
+        question = find(name)                                            # the reference need not keep the rules
+        return list(question.needs) if self.answers[name] is question.reference else used(self.answers[name])
 
     def close(self):
         pass

@@ -16,7 +16,7 @@ import torch
 import cnnlib
 from cnnlib import data, figures, geometry, modes, testing, training
 from cnnlib.blocks import DepthwiseSeparable
-from cnnlib.grading import Question, check, sheet
+from cnnlib.grading import Question, check, questions, sheet
 from cnnlib.scratch import functional, groups, lenet, nn, quantization, signal
 from cnnlib.scratch.functional import random
 from cnnlib.scratch.nn.module import FunctionLayer
@@ -143,7 +143,7 @@ def test_assert_close_names_the_index_and_both_numbers():
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
     data.digits, data.DataUnavailable, modes.in_mode, training.History, figures.use_style, figures.annotate_values,
-    figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_sheets,
+    figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet, sheet.write_exercises,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
     nn.Identity, nn.Module, lenet.LeNet,
     # the formula of a norm, with which the fast one is compared
@@ -167,8 +167,11 @@ INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.q
             "cnnlib.tensors", *(f"{part}.{module.name}"
                                 for part in ("cnnlib.scratch.fast", "cnnlib.scratch.from_torch")
                                 for module in pkgutil.iter_modules(sys.modules[part].__path__)),
+            # the questions, and what a test of theirs would find wrong
+            *(module.name for module in pkgutil.walk_packages(questions.__path__, f"{questions.__name__}.")),
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse
-            *(f"cnnlib.grading.{name}" for name in ("gradescope", "marking", "submission", "verdict")),
+            *(f"cnnlib.grading.{name}" for name in ("general", "gradescope", "marking", "names", "submission", "text",
+                                                    "verdict")),
             *(f"cnnlib.grading.sandbox.{name}" for name in ("bubblewrap", "errors", "files", "inside", "process",
                                                             "seccomp", "trusting")),
             *(f"cnnlib.grading.batch.{name}" for name in ("attempt", "cluster", "commands", "pool", "progress",

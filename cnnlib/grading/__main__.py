@@ -29,8 +29,12 @@ def exercises(
     """Write each question into the solutions, the exercise sheets and the chapters."""
     from . import sheet  # here, because nbformat takes a second to import
 
-    for path in sheet.write_exercises(root):
-        print(path)
+    try:
+        for path in sheet.write_exercises(root):
+            typer.echo(path)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .names import used
 from .questions import find
 from .verdict import Case, Verdict, as_numbers, compare, short, summarize
 
@@ -28,7 +29,8 @@ def check(answer, seed=0, seconds=SECONDS):
     answer: the function you defined; its name says which question it answers.  seed: draws the cases.
     seconds: when to stop, at most 20.
     Returns a Verdict, which shows itself: passed, or the smallest case that fails, the first number that differs, and
-    the name of the mistake when it is a known one.  An exception in the answer is part of the verdict.
+    the name of the mistake when it is a known one.  An exception in the answer is part of the verdict.  Right numbers
+    do not pass when the answer uses what the question forbids, or nothing of what it needs.
     Raises ValueError when no question has this name or seconds is out of range, TypeError when answer is no function.
     """
     if not 0 < seconds <= SECONDS:
@@ -42,10 +44,10 @@ def check(answer, seed=0, seconds=SECONDS):
     names = list(inspect.signature(question.reference).parameters)
     judged = [_judge(question, names, case, want, result)
               for case, want, result in zip(cases, expected, results, strict=False)]
-    return _verdict(question, cases, expected, judged, results, seconds)
+    return _verdict(question, cases, expected, judged, results, seconds, used(answer))
 
 
-def _verdict(question, cases, expected, judged, results, seconds):
+def _verdict(question, cases, expected, judged, results, seconds, names):
     for result in results:
         if isinstance(result.error, NotImplementedError):
             return Verdict(question, "unanswered", len(judged), note=_what_is_missing(question, result.error))
@@ -53,7 +55,7 @@ def _verdict(question, cases, expected, judged, results, seconds):
         note = (f"After {seconds:g} seconds {len(judged)} of {len(cases)} cases were done. Is there a loop that never "
                 "ends? If the kernel stays busy, restart it.")
         return Verdict(question, "timeout", len(judged), note=note)
-    return summarize(question, cases, expected, judged)
+    return summarize(question, cases, expected, judged, names)
 
 
 @dataclass

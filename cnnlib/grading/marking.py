@@ -2,6 +2,10 @@
 
 The expected values are computed in this process and never leave it. What comes back from the sandbox is numbers and
 short texts, which are compared and shown, and nothing else.
+
+That an answer keeps the rules of its question (`forbids`, `needs`) rests on a claim: the names that it uses are found
+inside. A sheet that lies about them gains nothing that it would not have by an honest call of np.fft whose result it
+throws away, or by a loop that it copied: the numbers must be right in any case.
 """
 
 import functools
@@ -18,7 +22,6 @@ from .verdict import Case, compare, summarize, table
 CELL_SECONDS = 10                # a cell may take so long
 QUESTION_SECONDS = 10            # all cases of a question together
 TOTAL_SECONDS = 150              # a submission
-LARGER = 1000                    # an answer with so many times the numbers expected is not looked at
 RESTARTS = 24                    # of the sandbox for one submission
 STOPS = 3                        # of one cell; behind the third only what it defines and imports is executed
 REASON = 500                     # characters of all reasons together, where they are one text
@@ -34,7 +37,8 @@ def mark(content, week, questions=None, start=Sandbox, seed=0):
     → a record, plain data for JSON: status, reasons (a list of short texts), reason (the same as one text), first_error
     (of the sheet's cells, or ""), cells (why some were stopped), total, max, and for each question of the week a dict:
     name, title, points, score, status ("passed", "wrong", "error", "unanswered", "not defined", "timeout", "limit" or
-    "crash"), headline, problem, line, mistake, hint, and the smallest failing case.
+    "crash"), headline, problem, line, mistake, hint, note, and the smallest failing case. Where the numbers are right
+    and a rule of the question is broken, the status is "wrong", the mistake says which, and there is no case.
     Raises SandboxUnavailable when no sandbox starts, for which a student can do nothing.
     """
     wanted = [question for question in WEEKS[week] if questions is None or question.name in questions]
@@ -113,16 +117,15 @@ class _Marking:
     def _mark(self, question):
         cases, expected, names = _cases(question.name, _week_of(question), self.seed)
         judged, end = [], time.monotonic() + self._seconds(QUESTION_SECONDS)
+        # before the calls, and whatever they give: what is asked tells nothing about how they are judged
+        used = self.sandbox.names(question.name, end - time.monotonic()) if question.forbids or question.needs else []
         for inputs, want in zip(cases, expected, strict=True):
             remaining = end - time.monotonic()
             if remaining <= 0:
                 raise Stopped("timeout", f"{len(judged)} of {len(cases)} cases were done in {QUESTION_SECONDS} seconds")
             got, instead, changed = self.sandbox.call(question.name, inputs, remaining)
             case = Case(dict(zip(names, inputs, strict=False)), want)
-            if instead is None and got.size > LARGER * want.size:        # not kept: twenty might fill the memory
-                case.problem = f"the shape is {got.shape}, it should be {want.shape}" if question.measure is None else \
-                    f"the shape is {got.shape}, which is too large"
-            elif instead is None:
+            if instead is None:
                 case.got = got
                 compare(question, case, changed)
             elif instead.get("missing"):
@@ -135,7 +138,7 @@ class _Marking:
                 case.problem = (f"the function returned {instead['returned']}; a NumPy array of real numbers or a "
                                 "number was asked for")
             judged.append(case)
-        verdict = summarize(question, cases, expected, judged)
+        verdict = summarize(question, cases, expected, judged, used)
         if verdict.passed and not all(case.numbers is not None and question.same(case.numbers, case.expected)
                                       for case in judged):
             raise AssertionError(f"{question.name} passed without the right numbers")      # points need all of them
@@ -198,18 +201,23 @@ def _described(number, error):
 def _row(question, status, problem, **more):
     return {"name": question.name, "title": question.title, "asks": question.asks, "points": question.points,
             "score": question.points if status == PASSED else 0, "status": status, "headline": status,
-            "problem": problem[:500], "line": "", "mistake": "", "hint": "", "case": None, **more}
+            "problem": problem[:500], "line": "", "mistake": "", "hint": "", "note": "", "case": None, **more}
 
 
 def _verdict_row(question, verdict):
     if verdict.passed:
         return _row(question, PASSED, "", headline=verdict.headline)
     case, mistake = verdict.case, verdict.mistake
+    told = {"headline": verdict.headline, "note": verdict.note, "mistake": mistake.name if mistake else "",
+            "hint": mistake.hint if mistake else ""}
+    if case is None:                                                     # the numbers are right, a rule is broken
+        return _row(question, verdict.status, "", **told)
     shown = {"inputs": {name: _shown(value) for name, value in case.inputs.items()},
-             "expected": _shown(case.expected, case.where),
+             "expected": None if question.measure else _shown(case.expected, case.where),
+             "properties": [[name, f"{wanted:.4g}", "" if has is None else f"{has:.4g}", right]
+                            for name, wanted, has, right in case.properties],
              "got": None if case.got is None else _shown(case.got, case.where), "where": case.where}
-    return _row(question, verdict.status, case.problem, headline=verdict.headline, line=case.line or "",
-                mistake=mistake.name if mistake else "", hint=mistake.hint if mistake else "", case=shown)
+    return _row(question, verdict.status, case.problem, line=case.line or "", case=shown, **told)
 
 
 def _shown(value, where=None):
@@ -219,5 +227,6 @@ def _shown(value, where=None):
         array = np.asarray(value)
         again = array.tolist() if array.size <= 2000 and np.isfinite(array).all() else None
         return {"cells": cells, "note": note, "dtype": str(array.dtype), "value": again}
-    value = list(value) if isinstance(value, tuple) else value if isinstance(value, (int, float, str)) else repr(value)
-    return {"cells": None, "note": "", "dtype": "", "value": value}
+    again = list(value) if isinstance(value, tuple) else value if isinstance(value, (int, float, str, list)) else repr(
+        value)
+    return {"cells": None, "note": "", "dtype": "", "value": again, "list": isinstance(value, list)}

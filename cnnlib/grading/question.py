@@ -35,8 +35,9 @@ class Question:
     wanted properties.  minutes: of work.  level: 1 to 3.  practice: it stands in the chapter too, with its solution.
     text: the rest of what is asked, in Markdown.  hints: what the student sees → what helps.
     measure(answer, *args): the properties by which a design is judged, {property: number}; what else has the
-    reference's properties is right too.  It raises ValueError for what cannot be measured.
-    forbids, needs: names that the answer may not use, and names of which it must use one.
+    reference's properties is right too.  It raises ValueError for what cannot be measured.  Of the same arguments it
+    gives the same properties in the same order, whatever the answer.
+    forbids, needs: names that the answer may not use, and names of which it must use one, see `names.used`.
     """
 
     name: str
@@ -104,9 +105,16 @@ class Question:
 
         Raises ValueError for a design that cannot be measured.
         """
-        if self.measure is None:
-            return np.asarray(answer)
-        return np.array(list(self.measure(np.asarray(answer), *copy.deepcopy(arguments)).values()), dtype=np.float64)
+        return np.asarray(answer) if self.measure is None else np.array(list(
+            self.properties(answer, arguments).values()))
+
+    def properties(self, answer, arguments):
+        """The properties of a design.  → {property: float}.  Raises what `measure` raises, or ValueError."""
+        answer = np.asarray(answer)
+        if answer.dtype.kind not in "iuf":
+            raise ValueError(f"real numbers were asked for, this has dtype {answer.dtype}")
+        wide = np.array(answer, np.int64 if answer.dtype.kind in "iu" else np.float64)     # nothing overflows in it
+        return {name: float(value) for name, value in self.measure(wide, *copy.deepcopy(arguments)).items()}
 
     def expected(self, arguments):
         """The right numbers, or properties, for these arguments.  → array"""
@@ -116,6 +124,25 @@ class Question:
         """Whether two answers are the same within the tolerance: shape and every number."""
         got, expected = np.asarray(got), np.asarray(expected)
         return got.shape == expected.shape and bool(np.all(general.close(got, expected, self.tolerance)))
+
+    def right(self, answer, arguments):
+        """Whether this is a right answer to these arguments. What cannot be measured is none."""
+        try:
+            return self.same(self.numbers(answer, arguments), self.expected(arguments))
+        except Exception:
+            return False
+
+    def broken_rule(self, names):
+        """What of `forbids` and `needs` an answer that uses these names does not keep, as a Mistake, or None."""
+        forbidden = [name for name in self.forbids if name in names]
+        if forbidden:
+            return Mistake(f"it uses {_listed(forbidden, 'and')}, which is not allowed here",
+                           f"Write it without {_listed(self.forbids, 'or')}: "
+                           "neither in the answer nor in what it calls.", None)
+        if self.needs and not any(name in names for name in self.needs):
+            return Mistake(f"it does not use {_listed(self.needs, 'or')}",
+                           "The question asks for this way, not only for the numbers.", None)
+        return None
 
     def name_mistake(self, cases, answers, expected):
         """The first known mistake that gives what the student gave, in every case where the student gave numbers.
@@ -136,6 +163,12 @@ class Question:
             return None
         found = general.mistake([answers[i] for i in given], [expected[i] for i in given], self.tolerance)
         return found and Mistake(*found, None)
+
+
+def _listed(names, word):
+    """Names as `a`, `b` and `c`."""
+    *first, last = [f"`{name}`" for name in names]
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _source(function):

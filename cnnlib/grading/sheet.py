@@ -36,25 +36,37 @@ def write_exercises(root):
     """Write each question wherever it is shown: solutions/weekN.ipynb, exercises/weekN.ipynb, and its chapter.
 
     root: the project's folder.  Returns the list of paths written.
+    Raises ValueError for a folder that is not the project's, and for a chapter that does not show its questions; then
+    nothing is written.
     """
     from .questions import MODULES, WEEKS
 
-    written = []
+    root = Path(root)
+    missing = [f"{name}/" for name in ("chapters", "solutions") if not (root / name).is_dir()]
+    if missing:
+        raise ValueError(f"write_exercises: root must be the project's folder; there is no {' and no '.join(missing)} "
+                         f"in {root.resolve()}")
+    notebooks = {}
     for week, module in MODULES.items():
         solution = solutions_notebook(week, WEEKS[week])
-        for folder, notebook in [("solutions", solution), ("exercises", make_sheet(solution))]:
-            path = Path(root) / folder / f"week{week}.ipynb"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            nbformat.write(notebook, path)
-            written.append(path)
+        notebooks[root / "solutions" / f"week{week}.ipynb"] = solution
+        notebooks[root / "exercises" / f"week{week}.ipynb"] = make_sheet(solution)
         for part in module.NOTEBOOKS:
             name = part.__name__.rpartition(".")[2]
-            for path in Path(root).glob(f"chapters/week{week}_*/{name}.ipynb"):
-                notebook = nbformat.read(path, as_version=4)
-                fill_in(notebook, week, part.QUESTIONS)
-                nbformat.write(notebook, path)
-                written.append(path)
-    return written
+            paths = list(root.glob(f"chapters/week{week}_*/{name}.ipynb"))
+            if len(paths) != 1 and any(question.practice for question in part.QUESTIONS):
+                raise ValueError(f"write_exercises: the questions of {name} need one notebook, "
+                                 f"chapters/week{week}_*/{name}.ipynb; there are {len(paths)}")
+            for path in paths:
+                notebooks[path] = nbformat.read(path, as_version=4)
+                try:
+                    fill_in(notebooks[path], week, part.QUESTIONS)
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error}") from None
+    for path, notebook in notebooks.items():
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, path)
+    return list(notebooks)
 
 
 # What runs in the sheet's own kernel behind its last cell; the marks come back as JSON.

@@ -125,7 +125,8 @@ def fill_in(notebook, week, questions):
 
     notebook: a chapter, changed in place. Where a question is to come, a Markdown cell has the first line
     "```{exercise-start} …" with the label, up to the cell "```{solution-end}"; or the one line `exercise: NAME`.
-    Raises ValueError for a question that the chapter does not show, or one that it shows twice.
+    Raises ValueError for a question that the chapter does not show, or one that it shows twice, for one without its
+    end, and for a chapter without "## References".
     """
     for question in (q for q in questions if q.practice):
         label = f":label: ex-{question.name.replace('_', '-')}\n"
@@ -136,11 +137,15 @@ def fill_in(notebook, week, questions):
             raise ValueError(f"fill_in: {question.name} must stand in its chapter once, and stands {len(starts)} times")
         start = stop = starts[0]
         if notebook.cells[start].source.startswith("```"):
-            while not notebook.cells[stop].source.startswith("```{solution-end}"):
-                stop += 1
+            ends = [i for i, cell in enumerate(notebook.cells) if cell.source.startswith("```{solution-end}")]
+            stop = next((i for i in ends if i > start), None)
+            if stop is None:
+                raise ValueError(f"fill_in: {question.name} has no cell that begins with ```{{solution-end}}")
         notebook.cells[start:stop + 1] = exercise_cells(question)
     notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith("## On the sheet")]
-    at = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("## References"))
+    at = next((i for i, cell in enumerate(notebook.cells) if cell.source.startswith("## References")), None)
+    if at is None:
+        raise ValueError("fill_in: the chapter has no cell that begins with ## References")
     notebook.cells.insert(at, _markdown(_on_the_sheet(week, questions), "on-the-sheet"))
 
 
@@ -148,8 +153,9 @@ def _on_the_sheet(week, questions):
     rows = [f"| {q.title} | {q.kind} | {q.minutes} | {LEVELS[q.level]} |" for q in questions if not q.practice]
     again = sum(q.practice for q in questions)
     number = {1: "one", 2: "two", 3: "three", 4: "four"}.get(again, str(again))
+    above = f"{number} question{'s' if again != 1 else ''} above"
     return "\n".join([
         "## On the sheet", "",
-        f"The sheet of [week {week}](../../exercises/week{week}.ipynb) asks the {number} questions above again,",
+        f"The sheet of [week {week}](../../exercises/week{week}.ipynb) asks the {above} again,",
         "and goes one step further. The answers to these stand nowhere in the book:", "",
         "| question | kind | minutes | |", "|---|---|---|---|", *rows])

@@ -10,6 +10,8 @@ import numpy as np
 from .general import close
 from .question import Mistake, Question
 
+LARGER, LARGER_DESIGN = 1000, 100    # an answer with so many times the numbers of the right one is not looked at
+
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=jinja2.select_autoescape(["html.jinja"]),
     trim_blocks=True, lstrip_blocks=True,
@@ -24,7 +26,7 @@ class Case:
     expected: np.ndarray             # the right numbers, or the wanted properties of a design
     got: np.ndarray | None = None    # what came; None when that was no numbers
     numbers: np.ndarray | None = None    # what is compared of it; None when there is nothing to compare
-    properties: list = field(default_factory=list)   # of a design: (name, wanted, has)
+    properties: list = field(default_factory=list)   # of a design: (name, wanted, has or None, whether it is right)
     problem: str | None = None       # what is wrong; None when nothing is
     where: tuple | None = None       # index of the first number that differs
     line: str | None = None          # the student's line that raised
@@ -54,7 +56,8 @@ class Verdict:
     def headline(self):
         return {
             "passed": f"passed on {self.cases} random cases",
-            "wrong": f"not yet: wrong in {self.failed} of {self.cases} random cases",
+            "wrong": f"not yet: wrong in {self.failed} of {self.cases} random cases" if self.failed else
+                     f"not yet: the numbers are right, but {self.mistake and self.mistake.name}",
             "error": f"not yet: an exception in {self.failed} of {self.cases} random cases",
             "timeout": "stopped: not done in time",
             "unanswered": "not answered yet",
@@ -67,39 +70,37 @@ class Verdict:
         return _TEMPLATES.get_template("verdict.html.jinja").render(v=self, table=table)
 
 
-def summarize(question, cases, expected, judged):
-    """The Verdict on judged cases: passed, or the smallest that fails and the mistake that it looks like."""
+def summarize(question, cases, expected, judged, names):
+    """The Verdict on judged cases: passed, or the smallest that fails and the mistake that it looks like.
+
+    names: those that the answer uses. A rule of the question that is broken is the mistake where the numbers are right.
+    """
     failing = [case for case in judged if case.problem]
+    broken = question.broken_rule(names)
     if not failing:
-        return Verdict(question, "passed", len(judged))
+        return Verdict(question, "wrong" if broken else "passed", len(judged), mistake=broken)
     smallest = min(failing, key=lambda case: case.size)
     mistake = question.name_mistake(cases, [case.numbers for case in judged], expected)
     errors = all(case.line is not None for case in failing)
-    return Verdict(question, "error" if errors else "wrong", len(judged), len(failing), smallest, mistake)
+    note = f"Whatever the numbers: {broken.name}. {broken.hint}" if broken and not errors else ""
+    return Verdict(question, "error" if errors else "wrong", len(judged), len(failing), smallest, mistake, note)
 
 
 def compare(question, case, changed):
     """Set what is wrong with case.got, if anything: its shape, its numbers, or that the inputs were changed."""
     if question.measure is not None:
         _measure(question, case)
+    elif case.got.shape != case.expected.shape:
+        case.problem = f"the shape is {case.got.shape}, it should be {case.expected.shape}"
+        case.got = case.numbers = case.got if case.got.size <= LARGER * case.expected.size else None
     else:
         case.numbers = case.got
-    if case.problem:
-        return
-    if case.numbers.shape != case.expected.shape:
-        case.problem = f"the shape is {case.numbers.shape}, it should be {case.expected.shape}"
-    else:
         wrong = ~close(case.numbers, case.expected, question.tolerance)
         if wrong.any():
-            where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            got, want = float(case.numbers[where]), float(case.expected[where])
-            numbers = f"got {got:.6g}, expected {want:.6g}"
-            if case.properties:
-                case.problem = f"{case.properties[where[0]][0]}: {numbers}"
-            else:
-                case.where = where
-                case.problem = f"the number is wrong: {numbers}" if not where else \
-                    f"{int(wrong.sum())} of {wrong.size} numbers differ. The first is at {list(where)}: {numbers}."
+            case.where = where = tuple(int(i) for i in np.argwhere(wrong)[0])
+            numbers = f"got {float(case.got[where]):.6g}, expected {float(case.expected[where]):.6g}"
+            case.problem = f"the number is wrong: {numbers}" if not where else \
+                f"{int(wrong.sum())} of {wrong.size} numbers differ. The first is at {list(where)}: {numbers}."
     if not case.problem and changed:
         names = list(case.inputs)
         changed = " and ".join(f"`{names[i]}`" for i in changed)
@@ -107,16 +108,44 @@ def compare(question, case, changed):
 
 
 def _measure(question, case):
-    """Set the properties of a design; what cannot be measured is the problem."""
+    """Judge a design: set its properties, and which of them is not as wanted or why it has none."""
     arguments = tuple(case.inputs.values())
+    right = np.asarray(question.reference(*copy.deepcopy(arguments)))
+    wanted = question.properties(right, arguments)
+    case.properties = [(name, value, None, False) for name, value in wanted.items()]
+    case.problem = _cannot_be_measured(case.got, right)
+    if case.problem:
+        case.got = case.got if case.got.size <= LARGER_DESIGN * right.size else None
+        return
     try:
         with np.errstate(all="ignore"):
-            case.numbers = question.numbers(case.got, arguments)
-            names = list(question.measure(case.got, *copy.deepcopy(arguments)))
+            has = question.properties(case.got, arguments)
     except Exception as error:                       # a shape for which the measure was not made
-        case.numbers, case.problem = None, f"this cannot be judged: {short(error)}"
+        case.problem = f"what has shape {case.got.shape} cannot be judged: {short(error)}"
         return
-    case.properties = list(zip(names, case.expected.tolist(), case.numbers.tolist(), strict=True))
+    if list(has) != list(wanted):
+        raise RuntimeError(f"{question.name}: measure gives the properties {list(has)}, and {list(wanted)} for the "
+                           "reference; they must be the same")
+    case.numbers = np.array(list(has.values()))
+    case.properties = [(name, wanted[name], has[name], bool(close(has[name], wanted[name], question.tolerance)))
+                       for name in wanted]
+    wrong = [one for one in case.properties if not one[3]]
+    if wrong:
+        name, want, value, _ = wrong[0]
+        count = f"{len(wrong)} of {len(has)} properties are not as wanted. The first is " if len(has) > 1 else ""
+        value = f"got {value:.6g}" if np.isfinite(value) else f"it cannot be computed for this answer ({value})"
+        case.problem = f"{count}{name}: {value}, wanted {want:.6g}"
+
+
+def _cannot_be_measured(got, right):
+    """Why an array is no design to be measured; None when it is one. right: the reference's."""
+    if not got.size:
+        return f"there are no numbers in it: the shape is {got.shape}"
+    if got.size > LARGER_DESIGN * right.size:
+        return f"the shape is {got.shape}, which is too large to be judged"
+    if not np.isfinite(got).all():
+        return f"{np.count_nonzero(~np.isfinite(got))} of {got.size} numbers are infinite or not numbers"
+    return None
 
 
 def as_numbers(value):

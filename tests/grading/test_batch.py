@@ -157,14 +157,24 @@ def test_a_class_of_samples(tmp_path):
     assert first == {path: path.read_bytes() for path in tmp_path.rglob("*.ipynb")}
     run("grade", tmp_path / "class", "--out", tmp_path / "out")
     found = {row["student"].lstrip("'"): (float(row["total"]), row["status"]) for row in grades(tmp_path / "out")}
+    points = {question.name: question.points for question in WEEKS[1]}
+    begun = sum(points[name] for name in sample_class.BEGUN)
+
+    def without(*names):
+        return MOST - sum(points[name] for name in names)
     assert found == {
-        "Ada Lovelace": (32, "ok"), "Emmy Noether": (32, "ok"), 'O"Connor, Grace': (32, "ok"),
-        "=HYPERLINK(1)": (32, "ok"),
-        "Carl Friedrich Gauß": (20, "ok"), "Sofja Kowalewskaja": (20, "ok"), "Srinivasa Ramanujan": (27, "ok"),
-        "Évariste Galois": (13, "ok"), "Alan Turing": (8, "ok"), "Kurt Gödel": (0, "ok"),
+        "Ada Lovelace": (MOST, "ok"), "Emmy Noether": (MOST, "ok"), 'O"Connor, Grace': (MOST, "ok"),
+        "=HYPERLINK(1)": (MOST, "ok"),
+        "Carl Friedrich Gauß": (without("correlate2d_valid"), "ok"),
+        "Sofja Kowalewskaja": (without("correlate2d_valid"), "ok"),
+        "Srinivasa Ramanujan": (without("convolve1d_full", "im2col"), "ok"),
+        "Évariste Galois": (begun, "ok"), "Kurt Gödel": (0, "ok"),
+        "Alan Turing": (begun - points["toeplitz_matrix"] - points["match_template"], "ok"),
         "John Nash": (0, "missing"), "Paul Erdős": (0, "invalid"),
-        "hostile: an endless loop": (29, "timeout"), "hostile: prints without end": (29, "timeout"),
-        "hostile: forks": (29, "ok"), "hostile: takes all memory": (29, "ok"), "hostile: leaves": (29, "crash")}
+        "hostile: an endless loop": (without("fft_convolve2d"), "timeout"),
+        "hostile: prints without end": (without("fft_convolve2d"), "timeout"),
+        "hostile: forks": (without("im2col"), "ok"), "hostile: takes all memory": (without("p4_lift"), "ok"),
+        "hostile: leaves": (without("p4_lift"), "crash")}
 
 
 # ---- what can happen to a run
@@ -181,7 +191,7 @@ def larger_class(tmp_path_factory):
     """Twenty sheets, and what they come to without disturbance."""
     folder = tmp_path_factory.mktemp("larger")
     for number in range(20):
-        content = (SOLUTION, notebook(WRONG), SOLUTION.replace(b"[mode]", b"[::]"))[number % 3]
+        content = (SOLUTION, notebook(WRONG), SOLUTION.replace(b"def correlate2d(", b"def another("))[number % 3]
         hand_in(folder / "class", f"student {number}", content)
     run("grade", folder / "class", "--out", folder / "out")
     return folder / "class", folder / "out"

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from cnnlib.grading import gradescope, sandbox
 from cnnlib.grading.__main__ import app
-from cnnlib.grading.questions import WEEKS
+from cnnlib.grading.questions import MODULES, WEEKS
 from tests.grading.bare import make_environment
 from tests.paths import ROOT
 
@@ -98,7 +98,9 @@ def test_the_zip_holds_what_marking_needs_and_nothing_else(tmp_path):
     assert all(modes[name] == (0o755 if name in ("setup.sh", "run_autograder") else 0o644) for name in names)
     rest = [name for name in names if "/" in name]
     assert all(name.startswith("cnnlib/") and name.endswith((".py", ".txt.jinja")) for name in rest)
-    assert "cnnlib/grading/sandbox/inside.py" in names and "cnnlib/grading/questions/week1.py" in names
+    assert {"cnnlib/grading/sandbox/inside.py", "cnnlib/grading/names.py", "cnnlib/grading/questions/cases.py"} <= set(
+        names)
+    assert all(f"{part.__name__.replace('.', '/')}.py" in names for part in MODULES[1].NOTEBOOKS)
     assert not [name for name in rest if name.split("/")[1] in ("figures", "blocks", "data.py", "testing.py")]
     assert "cnnlib/grading/__main__.py" not in names and "cnnlib/grading/sheet.py" not in names
     frozen = (ROOT / "constraints.txt").read_text().lower().split()

@@ -427,3 +427,9 @@ def test_without_the_watch_nothing_stops_what_no_limit_counts(name, monkeypatch)
     monkeypatch.setattr(limits, "PAGE_TABLES", 10**9)
     monkeypatch.setattr(marking, "CELL_SECONDS", 1)
     assert mark(notebook(*attack(name)), 1, QUESTIONS)["status"] == "timeout"
+
+
+def test_arguments_arrive_as_what_they_are(sandbox):
+    run(sandbox, "kinds = [int, float, str, tuple, list]\ndef f(*a): return [kinds.index(type(x)) for x in a]")
+    array, instead, _ = sandbox.call("f", [2, 0.5, "same", (1, 2), [1, 2], [0.5], np.int64(3), np.float32(1)], 20)
+    assert instead is None and array.tolist() == [0, 1, 2, 3, 4, 4, 0, 1]

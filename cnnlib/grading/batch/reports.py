@@ -147,11 +147,11 @@ def _sheet(result, week):
 def _question(question, row):
     """A row of a record, or None where the record has none.
 
-    → name, title, asks, points, score, status, passed, headline, problem, line, mistake, hint, case.
+    → name, title, asks, points, score, status, passed, headline, problem, line, mistake, hint, note, case.
     """
     row = row or {"status": "not marked", "score": None, "headline": "", "problem": "it was not marked", "case": None}
     status = _text(row["status"], 40)
-    texts = {key: _text(row.get(key) or "") for key in ("headline", "problem", "line", "mistake", "hint")}
+    texts = {key: _text(row.get(key) or "") for key in ("headline", "problem", "line", "mistake", "hint", "note")}
     if texts["headline"] in ("", status):
         texts["headline"] = _HEADLINES.get(status, status)
     if status == "unanswered":
@@ -162,10 +162,12 @@ def _question(question, row):
 
 
 def _case(case):
-    expected, got = case["expected"], case["got"]
-    scale = _scale(expected) or (_scale(got) if got else 0)              # one scale, so that the two can be compared
+    expected, got = case["expected"], case["got"]                        # a design has properties, and nothing expected
+    scale = expected and _scale(expected) or got and _scale(got) or 0    # one scale, so that the two can be compared
     return {"inputs": [(_text(name, 60), _array(shown)) for name, shown in list(case["inputs"].items())[:ROWS]],
-            "expected": _array(expected, scale),
+            "properties": [(_text(name), _text(wanted, 24), _text(has, 24), bool(right))
+                           for name, wanted, has, right in case.get("properties", ())],
+            "expected": _array(expected, scale) if expected else None,
             "got": _array(got, scale) if got else None}
 
 
@@ -175,7 +177,7 @@ def _array(shown, scale=None):
     The style says sign and size, n4 (very negative) to p4 (very positive), and "first" for the first cell that differs.
     """
     if not shown["cells"]:
-        return {"rows": None, "text": _literal(shown["value"]), "note": _text(shown["note"])}
+        return {"rows": None, "text": _literal(shown["value"], shown.get("list")), "note": _text(shown["note"])}
     scale = scale or _scale(shown)
     rows = [[(_text(text, 24), _style(text, scale) + " first" * bool(first)) for text, first in row[:ROWS]]
             for row in shown["cells"][:ROWS]]
@@ -252,22 +254,30 @@ def _gradescope(sheet):
 
 def _replay(question, case):
     """Python that makes the inputs of a case again, calls the student's function and compares."""
-    values = {**case["inputs"], "expected": case["expected"]}
+    if question.measure is None:
+        values, begin, arguments = {**case["inputs"], "expected": case["expected"]}, [], ", ".join(case["inputs"])
+        compare = ('print("expected", expected, "got", got, sep="\\n")',
+                   f"print(np.shape(got) == np.shape(expected) and np.allclose(got, expected, {question.tolerance:g}, "
+                   f"{question.tolerance:g}))")
+    else:
+        values, arguments = case["inputs"], "*arguments"
+        begin = [f"arguments = ({''.join(f'{name}, ' for name in case['inputs'])})",
+                 f"question = find({question.name!r})"]
+        compare = ('print("expected", question.properties(question.reference(*arguments), arguments), "got", got, '
+                   'sep="\\n")',
+                   "print(question.right(got, arguments))")
     return "\n".join([
         "# To replay the case, run this behind the cells of the sheet. It calls the student's function: only where you",
         "# trust the notebook with all that you can do.",
-        "import numpy as np", "",
-        *(_assignment(name, shown) for name, shown in values.items()),
-        f"got = {question.name}({', '.join(case['inputs'])})", "",
-        'print("expected", expected, "got", got, sep="\\n")',
-        f"print(np.shape(got) == np.shape(expected) and np.allclose(got, expected, {question.tolerance:g}, "
-        f"{question.tolerance:g}))",
+        "import numpy as np", *["from cnnlib.grading.questions import find"] * bool(begin), "",
+        *(_assignment(name, shown) for name, shown in values.items()), *begin,
+        f"got = {question.name}({arguments})", "", *compare,
     ])
 
 
 def _assignment(name, shown):
     if not shown["dtype"]:
-        return f"{name} = {_literal(shown['value'])}"
+        return f"{name} = {_literal(shown['value'], shown.get('list'))}"
     if shown["value"] is None:
         return f"{name} = ...  # {_text(shown['note'])}: not stored, because it is large or not finite"
     start = f"{name} = np.array("
@@ -283,12 +293,12 @@ def _nested(value, indent):
     return "[" + ", ".join(map(_literal, value)) + "]"
 
 
-def _literal(value):
-    """A number, text or tuple of them as Python."""
+def _literal(value, is_list=False):
+    """A number, text, tuple or list of them as Python."""
     if isinstance(value, float) and not math.isfinite(value):
         return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     if isinstance(value, (list, tuple)):
-        return repr(tuple(value))
+        return repr(list(value) if is_list else tuple(value))
     return repr(_text(value)) if isinstance(value, str) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""The files that run inside: the program, and the two of IPython that say what a cell means."""
+"""The files that run inside: the program, what finds the names that an answer uses, and two of IPython."""
 
 import importlib.util
 import shutil
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from .errors import SandboxUnavailable
 
-TRANSFORMER = ("IPython/core/inputtransformer2.py", "IPython/utils/tokenutil.py")    # all of IPython that is inside
+# All of IPython that is inside: what says what a cell means.
+TRANSFORMER = ("IPython/core/inputtransformer2.py", "IPython/utils/tokenutil.py")
 
 
 def inside():
@@ -15,7 +16,9 @@ def inside():
     if found is None:
         raise SandboxUnavailable("IPython, which says what a cell means, is not installed here: pip install ipython")
     packages = Path(found.origin).parents[1]
-    return {"inside.py": Path(__file__).with_name("inside.py"), **{name: packages / name for name in TRANSFORMER}}
+    here = Path(__file__).parent
+    return {"inside.py": here / "inside.py", "names.py": here.with_name("names.py"),
+            **{name: packages / name for name in TRANSFORMER}}
 
 
 def copy_to(folder):

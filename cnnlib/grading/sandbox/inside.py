@@ -2,8 +2,8 @@
 
 This file is run by itself, `python -I -S inside.py IN OUT PACKAGES`, in a process that holds nothing worth stealing:
 the standard library, NumPy, the student's cells and the inputs of the calls. Nothing it says is believed: what it
-writes to OUT is a claim about arrays, which the process outside reads as numbers and compares itself. It must not
-import cnnlib.
+writes to OUT is a claim about arrays, which the process outside reads as numbers and compares itself; and, of a
+question with rules, about the names that an answer uses. It must not import cnnlib; `names.py` lies beside it.
 
 A message in either direction: the length of a JSON header (4 bytes), the length of the data (8 bytes), header, data.
 """
@@ -22,6 +22,7 @@ import sys
 import traceback
 import types
 from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
 
 LIMIT = 300                      # characters of an error's text
 DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
@@ -268,6 +269,22 @@ def call(namespace, name, arguments):
         return describe(error), b""
 
 
+def beside(name):
+    """→ the module in a file beside this one; what a sheet imports by this name is another."""
+    spec = spec_from_file_location(name, os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def names(used, namespace, name):
+    """The names that a function of the student's uses, a sorted list; [] when they cannot be found."""
+    try:
+        return sorted(used(namespace.get(name)))
+    except BaseException:
+        return []
+
+
 def read(stream, count):
     """So many bytes of a pipe; ends the process when the other end is gone."""
     parts = []
@@ -295,12 +312,14 @@ def send(stream, header, data=b""):
 
 
 def arguments(described, data):
-    """The inputs of a call, fresh: numbers and text as they are, arrays from the data."""
+    """The inputs of a call, fresh: numbers and text as they are, lists, tuples, and arrays from the data."""
     import numpy as np
 
     values = []
     for item in described:
-        if isinstance(item, dict):
+        if isinstance(item, dict) and "list" in item:
+            values.append(item["list"])
+        elif isinstance(item, dict):
             size = item["bytes"]
             values.append(np.frombuffer(data[:size], item["dtype"]).reshape(item["shape"]).copy())
             data = data[size:]
@@ -314,6 +333,7 @@ def main():
     inbox, outbox, packages = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     sys.path.append(packages)
     transform = transformer(os.path.dirname(os.path.abspath(__file__)))
+    used = beside("names").used
     sys.meta_path.insert(0, Display())
     import numpy  # noqa: F401  before any of the student's code can be in its way
 
@@ -330,6 +350,8 @@ def main():
             error = cells.run(command["cell"], data.decode("utf-8", "replace"), command["skip"], command["rest"],
                               lambda statement: send(outbox, {"at": statement}))
             send(outbox, {"ran": error or {}})
+        elif "names" in command:
+            send(outbox, {"names": names(used, namespace, command["names"])})
         else:
             send(outbox, *call(namespace, command["call"], arguments(command["arguments"], data)))
 

@@ -23,6 +23,7 @@ import time
 
 import numpy as np
 
+from ..names import LENGTH, MOST
 from ..submission import show
 from . import bubblewrap, limits, seccomp
 from .errors import SandboxUnavailable, Stopped
@@ -120,9 +121,9 @@ class Sandbox:
     def call(self, name, arguments, seconds):
         """Call the student's function. → (array, None, changed inputs), or (None, what came instead, []).
 
-        arguments: numbers, text, tuples of them, and NumPy arrays.  What came instead is a dict: {"missing": True},
-        {"returned": type}, or {"error": type, "text": …, "line": …}; all of it is text to be shown, never to be
-        believed.  Raises Stopped.
+        arguments: numbers, text, tuples and lists of them, and NumPy arrays.  What came instead is a dict:
+        {"missing": True}, {"returned": type}, or {"error": type, "text": …, "line": …}; all of it is text to be shown,
+        never to be believed.  Raises Stopped.
         """
         self.wait_ready()
         described, data = [], []
@@ -130,6 +131,8 @@ class Sandbox:
             if isinstance(value, np.ndarray):
                 data.append(np.ascontiguousarray(value).tobytes())
                 described.append({"dtype": value.dtype.str, "shape": value.shape, "bytes": len(data[-1])})
+            elif isinstance(value, list):
+                described.append({"list": value})
             else:
                 described.append(value.item() if isinstance(value, np.generic) else value)
         deadline = time.monotonic() + seconds
@@ -143,6 +146,19 @@ class Sandbox:
             if all(isinstance(header.get(key), str) for key in keys):
                 return None, {key: _text(header[key]) for key in keys}, []
         raise Stopped("crash", "what came from the process was no answer")
+
+    def names(self, name, seconds):
+        """The names that the student's function uses, as it is claimed inside. → list; [] for anything but names.
+
+        Raises Stopped.
+        """
+        self.wait_ready()
+        deadline = time.monotonic() + seconds
+        self._send({"names": name}, b"", deadline)
+        claimed = self._receive(deadline)[0].get("names")
+        fits = isinstance(claimed, list) and len(claimed) <= MOST and all(
+            isinstance(one, str) and len(one) <= LENGTH for one in claimed)
+        return claimed if fits else []
 
     def complaint(self):
         """What bubblewrap or Python wrote to standard error, the last line."""

@@ -13,7 +13,7 @@ rm -rf /
 # %%
 %%time
 def convolve1d_full(x, w):
-    return np.convolve(x, w)
+    return full(x, w)
 
 # %%
 %%capture output

@@ -14,4 +14,4 @@ for _ in range(100):
 def convolve1d_full(x, w):
     print("<script>alert(1)</script>" * 10**5)
     sys.stderr.write("\x1b[2J" * 10**5)
-    return np.convolve(x, w)
+    return full(x, w)
