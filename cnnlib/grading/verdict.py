@@ -1,10 +1,12 @@
 """Judging an answer's numbers and showing what is wrong with them, for the student's check and for the grader."""
 
 import copy
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
+import markupsafe
 import numpy as np
 
 from .general import close
@@ -16,6 +18,14 @@ _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=jinja2.select_autoescape(["html.jinja"]),
     trim_blocks=True, lstrip_blocks=True,
 )
+
+
+def with_code(text):
+    """A text for a page, what stands between backticks as code.  → HTML, everything else escaped"""
+    return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
+
+
+_TEMPLATES.filters["code"] = with_code
 
 
 @dataclass

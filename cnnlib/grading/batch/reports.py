@@ -20,6 +20,7 @@ import jinja2
 from ..marking import PASSED, REASON, join
 from ..questions import WEEKS, find
 from ..submission import show
+from ..verdict import with_code
 
 TEXT = 600                       # of a text in a page, before control characters are written out
 NAME = 1100                      # of a student's name: 255 bytes, each of them as \xNN, and some to spare
@@ -47,6 +48,7 @@ _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=jinja2.select_autoescape(["html.jinja"]),
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
 )
+_TEMPLATES.filters["code"] = with_code
 
 
 @dataclass(frozen=True)
