@@ -364,8 +364,8 @@ def _(height, width, kernel_height, kernel_width):
 
 
 @local.mistake("the kernel is cut to the size of the image",
-               hint="An output in one corner may still read the pixel in the opposite corner: it reaches min(k // 2, n − 1) "
-                    "pixels to a side.")
+               hint="Cut how far it reaches, not its size: from the first pixel of a line of n it may still "
+                    "reach the last, n − 1 pixels to a side.")
 def _(height, width, kernel_height, kernel_width):
     return _closed(height, min(height, kernel_height)) * _closed(width, min(width, kernel_width))
 
@@ -709,6 +709,12 @@ def _(height, width):
     w = np.zeros((height, width))
     w[:, 0], w[:, -1] = -1 / height, 1 / height
     return w
+
+
+@step.mistake("the kernel is all zeros",
+              hint="An array of whole numbers cuts every fraction to 0. Make one of floats: np.zeros((height, width)).")
+def _(height, width):
+    return np.zeros((height, width))
 
 
 @step.mistake("it answers to a step from bright to dark",
