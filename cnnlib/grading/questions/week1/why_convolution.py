@@ -33,7 +33,7 @@ weights = Question(
 
 @weights.solution
 def count_weights(height, width, kernel_height, kernel_width):
-    """four whole numbers  →  (weights of the dense layer, weights of the kernel)"""
+    """→ (weights of the dense layer, weights of the kernel)"""
     pixels = height * width
     return pixels * pixels, kernel_height * kernel_width
 
@@ -283,7 +283,7 @@ local = Question(
 
 @local.solution
 def count_local_weights(height, width, kernel_height, kernel_width):
-    """four whole numbers  →  the number of weights"""
+    """→ the number of weights"""
     def pairs(n, k):      # (output, input) on a line of n pixels, near enough
         i = np.arange(n)
         return np.sum(np.abs(i[:, None] - i) <= k // 2)
@@ -690,7 +690,7 @@ step = Question(
 
 @step.solution
 def step_kernel(height, width):
-    """two odd numbers  →  (height, width)"""
+    """→ (height, width)"""
     side = np.sign(np.arange(width) - width // 2)     # −1 … −1, 0, 1 … 1
     return np.tile(side / (height * (width // 2)), (height, 1))
 
