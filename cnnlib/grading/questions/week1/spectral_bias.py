@@ -39,8 +39,8 @@ learned = Question(
     hints={
         "No number is negative":
             "The modulus of a complex number does not know its sign. Divide first, then take the real part.",
-        "The first number is right where `cycles` begins with 1, and only there":
-            "`np.fft.fft` puts the wave of m cycles at place m, the mean at place 0. An array takes a list as its "
+        "The numbers are those of other waves":
+            "`np.fft.fft` puts the wave of m cycles at place m, and the mean at place 0. An array takes a list as its "
             "index.",
     },
 )
@@ -162,8 +162,12 @@ features = Question(
     text=r"""
         Each row of `q` is a position, each column $b_j$ of `b` a frequency vector. The features of the position $q$ are
 
-        $$\gamma(q) = \big[\sin(\pi\, q \cdot b_1), \dots, \sin(\pi\, q \cdot b_d),\;
-                           \cos(\pi\, q \cdot b_1), \dots, \cos(\pi\, q \cdot b_d)\big]$$
+        $$
+        \begin{aligned}
+        \gamma(q) = \big[&\sin(\pi\, q \cdot b_1), \dots, \sin(\pi\, q \cdot b_d), \\
+                         &\cos(\pi\, q \cdot b_1), \dots, \cos(\pi\, q \cdot b_d)\big]
+        \end{aligned}
+        $$
 
         `q` is (M, 2) and `b` is (2, d). Return (M, 2d) numbers, one row for each position: all the sines, then all the
         cosines.
