@@ -164,8 +164,8 @@ features = Question(
 
         $$
         \begin{aligned}
-        \gamma(q) = \big[&\sin(\pi\, q \cdot b_1), \dots, \sin(\pi\, q \cdot b_d), \\
-                         &\cos(\pi\, q \cdot b_1), \dots, \cos(\pi\, q \cdot b_d)\big]
+        \gamma(q) = \big[&\sin \pi q \cdot b_1, \dots, \sin \pi q \cdot b_d, \\
+                         &\cos \pi q \cdot b_1, \dots, \cos \pi q \cdot b_d\big]
         \end{aligned}
         $$
 
