@@ -115,6 +115,12 @@ def _(fit, target, cycles):
     return np.real(fit[cycles] / np.fft.fft(target)[cycles])
 
 
+@learned.mistake("as many waves as asked for are returned, but the first ones",
+                 hint="`cycles` names the waves: take the places m in it, not the first places.")
+def _(fit, target, cycles):
+    return np.real(np.fft.fft(fit) / np.fft.fft(target))[:len(cycles)]
+
+
 @learned.mistake("all waves are returned", hint="Only the waves in `cycles` are asked for, in their order.")
 def _(fit, target, cycles):
     return np.real(np.fft.fft(fit) / np.fft.fft(target))
@@ -272,6 +278,11 @@ def _(q, b):
 @features.mistake("the cosines are missing: there are sines twice", hint="The last d numbers of each row are cosines.")
 def _(q, b):
     return np.hstack([np.sin(np.pi * q @ b), np.sin(np.pi * q @ b)])
+
+
+@features.mistake("only the sines are returned", hint="Each position has 2d numbers: behind the d sines stand d cosines.")
+def _(q, b):
+    return np.sin(np.pi * q @ b)
 
 
 @features.mistake("a sine or a cosine is missing: the bare angle stands in its place",
@@ -441,6 +452,18 @@ def _(share, rate, eigenvalues):
                hint="Take the logarithm on both sides: of |1 − ηλ|^ℓ, and of the share.")
 def _(share, rate, eigenvalues):
     return np.ceil(np.log(share) / _kept(rate, eigenvalues))
+
+
+@steps.mistake("a component that has changed its sign is taken to be gone",
+               hint="Above λ = 1/η the component changes its sign at each step. What is left is its modulus.")
+def _(share, rate, eigenvalues):
+    out = []
+    for eigenvalue in eigenvalues:
+        left, count = 1.0, 0
+        while left > share:
+            left, count = left * (1 - rate * eigenvalue), count + 1
+        out.append(count)
+    return np.array(out)
 
 
 @steps.accepted("steps done one after another")
@@ -629,6 +652,13 @@ def _(image, edges):
     energy, largest = np.abs(np.fft.fft2(image)) ** 2, _largest(image)
     return [energy[(low <= largest) & (largest <= high)].sum() / energy.sum()
             for low, high in zip(edges, edges[1:], strict=False)]
+
+
+@bands.mistake("the last band includes its upper edge",
+               hint="`np.histogram` closes its last bin on both sides. Here every band ends before its upper edge.")
+def _(image, edges):
+    energy = np.abs(np.fft.fft2(image)) ** 2
+    return np.histogram(_largest(image), edges, weights=energy)[0] / energy.sum()
 
 
 @bands.mistake("everything below the upper edge is counted", hint="A band has a lower edge too.")
