@@ -280,7 +280,8 @@ def _(q, b):
     return np.hstack([np.sin(np.pi * q @ b), np.sin(np.pi * q @ b)])
 
 
-@features.mistake("only the sines are returned", hint="Each position has 2d numbers: behind the d sines stand d cosines.")
+@features.mistake("only the sines are returned",
+                  hint="Each position has 2d numbers: behind the d sines stand d cosines.")
 def _(q, b):
     return np.sin(np.pi * q @ b)
 
