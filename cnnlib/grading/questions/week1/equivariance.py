@@ -175,6 +175,24 @@ def _(x, w):
     return w.sum() * x
 
 
+@circular.mistake("the sum begins with the image", hint="Begin with zeros: the image is the term of w[0, 0] only.")
+def _(x, w):
+    return x + circular.reference(x, w)
+
+
+@circular.mistake("the border repeats the outermost pixels",
+                  hint='mode="edge" repeats the last pixel. On a torus the first one follows: mode="wrap".')
+def _(x, w):
+    return signal.correlate(np.pad(x, [(0, k - 1) for k in w.shape], "edge"), w)
+
+
+@circular.mistake("the spectra are multiplied without a conjugate",
+                  hint="The product of two spectra is circular convolution. For correlation one is conjugated; and "
+                       "fft2(w, x.shape) cuts a kernel that is larger than the image.")
+def _(x, w):
+    return np.fft.ifft2(np.fft.fft2(x) * np.fft.fft2(w, x.shape)).real
+
+
 @circular.accepted("four loops and the remainder")
 def _(x, w):
     height, width = x.shape
@@ -440,6 +458,19 @@ def _(x, w, dy, dx):
     return _gap_of(x, w, dy, dx, lambda k: 0, lambda k: k - 1)
 
 
+@gap.mistake("there are no zeros around the image",
+             hint='That is "valid". For "same" pad the image with ⌊k/2⌋ zeros on each side.')
+def _(x, w, dy, dx):
+    return _gap_of(x, w, dy, dx, lambda k: 0, lambda k: 0)
+
+
+@gap.mistake("the border repeats the outermost pixels", hint="Pad with zeros: they are what this question is about.")
+def _(x, w, dy, dx):
+    def layer(image):
+        return signal.correlate(np.pad(image, [(k // 2, k // 2) for k in w.shape], "edge"), w)
+    return np.abs(layer(np.roll(x, (dy, dx), (0, 1))) - np.roll(layer(x), (dy, dx), (0, 1))).max()
+
+
 @gap.mistake('the correlation is "full"',
              hint='"Same" needs ⌊k/2⌋ zeros on each side, not k − 1: the output is as large as the image.')
 def _(x, w, dy, dx):
@@ -654,8 +685,8 @@ later = Question(
     minutes=35, level=3,
     text=r"""
         After the first layer of a p4 network come four maps $y_0, \dots, y_3$, one for each orientation. The next layer
-        has a kernel for each of the four. Output map $r$ turns all of them by $r$ quarters, counter-clockwise, and moves
-        them on by $r$ places:
+        has a kernel for each of the four. Output map $r$ turns all of them by $r$ quarters, counter-clockwise, and
+        moves them on by $r$ places:
 
         $$z_r = \sum_{m=0}^{3} y_m \star \bigl(R^r\, w_{(m-r) \bmod 4}\bigr), \qquad r = 0, 1, 2, 3.$$
 
@@ -932,6 +963,28 @@ def _(x, s):
     return _blur(x, mode="reflect")[::s, ::s]
 
 
+@subsample.mistake("the border is left out",
+                   hint='The output begins at row 0: every pixel has neighbours on a torus. np.pad(x, 1, mode="wrap").')
+def _(x, s):
+    return signal.correlate(x, np.outer([1, 2, 1], [1, 2, 1]) / 16)[::s, ::s]
+
+
+@subsample.mistake("rolled as one long row",
+                   hint="np.roll without axis lets the pixels run on into the next row. Blur along axis 0, then axis 1.")
+def _(x, s):
+    for _ in range(2):
+        x = (np.roll(x, 1) + 2 * x + np.roll(x, -1)) / 4
+    return x[::s, ::s]
+
+
+@subsample.mistake("the neighbours are s pixels away",
+                   hint="The blur reads the pixels next to each other, whatever s is: roll by 1 and −1.")
+def _(x, s):
+    for axis in (0, 1):
+        x = (np.roll(x, s, axis) + 2 * x + np.roll(x, -s, axis)) / 4
+    return x[::s, ::s]
+
+
 @subsample.mistake("there is no blur", hint="Every s-th pixel of the image as it is: the blur is missing.")
 def _(x, s):
     return x[::s, ::s]
@@ -1032,7 +1085,7 @@ def _(x, s):
     return _blur(_blur(x))[::s, ::s]
 
 
-@subsample.mistake("the taps have no effect", hint="Each pixel of the window is multiplied by its weight before the sum.")
+@subsample.mistake("the taps have no effect", hint="Multiply each pixel of the window by its weight before the sum.")
 def _(x, s):
     return _blur(x, (1, 1, 1))[::s, ::s]
 
