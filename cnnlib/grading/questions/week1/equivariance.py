@@ -970,7 +970,7 @@ def _(x, s):
 
 
 @subsample.mistake("rolled as one long row",
-                   hint="np.roll without axis lets the pixels run on into the next row. Blur along axis 0, then axis 1.")
+                   hint="np.roll without axis lets the pixels run on into the next row. Blur axis 0, then axis 1.")
 def _(x, s):
     for _ in range(2):
         x = (np.roll(x, 1) + 2 * x + np.roll(x, -1)) / 4
