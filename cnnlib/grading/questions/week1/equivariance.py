@@ -25,10 +25,11 @@ circular = Question(
     cases=_circular_cases,
     minutes=15, level=1, practice=True,
     text=r"""
-        $$y_{ij} = \sum_{u}\sum_{v} x_{(i+u) \bmod H,\,(j+v) \bmod W}\, w_{uv}$$
+        $$y_{ij} = \sum_{u}\sum_{v} x_{i'j'}\, w_{uv}$$
 
-        `x` is an image (H, W) and `w` a kernel (k_h, k_w), neither of them square. The output is as large as the image.
-        The formula also holds for a kernel that is larger than the image: its window then goes round more than once.
+        with $i' = (i + u) \bmod H$ and $j' = (j + v) \bmod W$. `x` is an image (H, W) and `w` a kernel (k_h, k_w),
+        neither of them square. The output is as large as the image. The formula also holds
+        for a kernel that is larger than the image: its window then goes round more than once.
     """,
     hints={
         "Only the last rows and columns are wrong":
@@ -520,11 +521,11 @@ lift = Question(
     cases=lambda rng: (image(rng), numbers(rng, (int(rng.integers(2, 5)),) * 2)),
     minutes=20, level=2, practice=True,
     text=r"""
-        $$y_r = x \star (R^r w), \qquad r = 0, 1, 2, 3,$$
+        $$y_r = x \star (R^r w)$$
 
-        where $R$ turns a kernel by a quarter, counter-clockwise. The kernel `w` (k, k) is square, the image `x` (H, W)
-        is not. "Valid": the kernel is laid only where it fits. Return one array, the orientations in front:
-        (4, H − k + 1, W − k + 1).
+        for $r = 0, 1, 2, 3$, where $R$ turns a kernel by a quarter, counter-clockwise. The kernel `w` (k, k) is square,
+        the image `x` (H, W) is not. "Valid": the kernel is laid only where it fits. Return one array, the orientations
+        in front: (4, H − k + 1, W − k + 1).
     """,
     hints={
         "Maps 0 and 2 are right, maps 1 and 3 are exchanged":
@@ -688,10 +689,12 @@ later = Question(
         has a kernel for each of the four. Output map $r$ turns all of them by $r$ quarters, counter-clockwise, and
         moves them on by $r$ places:
 
-        $$z_r = \sum_{m=0}^{3} y_m \star \bigl(R^r\, w_{(m-r) \bmod 4}\bigr), \qquad r = 0, 1, 2, 3.$$
+        $$z_r = \sum_{m=0}^{3} y_m \star \bigl(R^r\, w_{m-r}\bigr)$$
 
-        `y` is (4, H, W) and not square, `w` is (4, k, k); each $\star$ is a valid cross-correlation. Return
-        (4, H − k + 1, W − k + 1). You can test yourself: when all maps turn by a quarter and move on by one place,
+        for $r = 0, 1, 2, 3$; the index m − r counts modulo 4. `y` is (4, H, W) and not square, `w` is (4, k, k); each
+        $\star$ is a valid cross-correlation. Return (4, H − k + 1, W − k + 1).
+
+        You can test yourself: when all maps turn by a quarter and move on by one place,
         `np.roll(np.rot90(y, axes=(1, 2)), 1, axis=0)`, the result does the same.
     """,
     hints={
