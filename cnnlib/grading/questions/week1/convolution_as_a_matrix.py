@@ -375,7 +375,7 @@ blocks = Question(
 
 @blocks.solution
 def doubly_block_toeplitz(w, height, width):
-    """(k_h, k_w), int, int  →  ((height + k_h − 1)·(width + k_w − 1), height·width)"""
+    """(k_h, k_w), int, int  →  (outputs, height·width)"""
     columns = []
     for a, c in np.ndindex(height, width):       # a single 1 at (a, c) makes
         out = np.pad(w, [(a, height - 1 - a), (c, width - 1 - c)])
