@@ -106,7 +106,7 @@ property and is judged by that property alone. Hints are folded: open one when y
 def exercise_cells(question):
     """A question in its chapter: words, hints, stub and check; then the answer, folded.  → list of cells"""
     label = f"ex-{question.name.replace('_', '-')}"
-    hints = _hints(question, ":::{{dropdown}} {symptom}\n{hint}\n:::")
+    hints = _hints(question, "~~~{{dropdown}} {symptom}\n{hint}\n~~~")
     start = f"```{{exercise-start}} {question.title}\n:label: {label}\n```\n\n{words(question)}\n\n{hints}".strip()
     run = f"check({question.name})"
     hidden = {"jupyter": {"source_hidden": True}}

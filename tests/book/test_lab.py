@@ -11,6 +11,8 @@ import urllib.request
 import nbformat
 import pytest
 
+from cnnlib.grading.questions import WEEKS, find
+from cnnlib.grading.text import exercise_cells
 from tests.paths import ROOT
 
 WRONG = """def correlate2d_valid(x, w):
@@ -43,6 +45,9 @@ def lab(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FIGURES)])
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(notebook, folder / "figures.ipynb")
+    notebook.cells = [nbformat.v4.new_code_cell("import numpy as np\nfrom cnnlib.grading import check"),
+                      *exercise_cells(find("correlate2d_valid"))]
+    nbformat.write(notebook, folder / "chapter.ipynb")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -108,7 +113,7 @@ def test_a_student_is_told_the_mistake_and_then_passes(browser, lab):
     run_all(page)
     verdict = cell_with(page, "check(fft_convolve2d)").locator(".verdict")      # the last one
     verdict.get_by_text("not answered yet").wait_for(timeout=MINUTE)
-    assert page.locator(".verdict-unanswered").count() == 13
+    assert page.locator(".verdict-unanswered").count() == len(WEEKS[1])
     assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
 
     answer, verdict = cell_with(page, "def correlate2d_valid"), cell_with(page, "check(correlate2d_valid)")
@@ -145,4 +150,20 @@ def test_every_kind_of_control_is_live_in_jupyterlab(browser, lab):
             assert picture.get_attribute("alt") != told
     # The first step of a Span lies between two frames of the page: only a kernel can have drawn it.
     assert "slope 0.1," in figures.first.locator("img").get_attribute("alt")
+    page.context.close()
+
+
+def test_an_exercise_of_a_chapter_is_rendered_and_its_answer_is_folded(browser, lab):
+    page = open_notebook(browser, lab, "chapter.ipynb")
+    question = find("correlate2d_valid")
+    exercise = page.locator(".jp-MarkdownCell aside", has_text=question.title).first
+    exercise.wait_for(timeout=MINUTE)
+    hints = exercise.locator("details")
+    assert hints.count() == len(question.hints)
+    assert not hints.first.evaluate("d => d.open") and hints.first.locator("summary").text_content() in question.hints
+    assert page.locator(".jp-CodeCell .jp-InputPlaceholder").count() == 2, "the answer and its check are folded"
+    assert page.locator(".jp-CodeCell .cm-content", has_text="raise NotImplementedError()").count() == 1
+    run_all(page)
+    page.get_by_text("passed on 20 random cases").wait_for(timeout=MINUTE)
+    assert page.locator(".verdict-unanswered").count() == 1
     page.context.close()

@@ -48,7 +48,7 @@ def test_no_reference_is_left_open(page):
     text = soup.select_one(".bd-article").get_text()
     assert "??" not in text and "[?]" not in text
     assert not re.search(r"\{(numref|eq|ref|cite:[pt]|doc)\}", text), "a role was not rendered"
-    assert not re.search(r"^:::|^```", text, re.MULTILINE), "a directive was not rendered"
+    assert not re.search(r"^:::|^```|^~~~", text, re.MULTILINE), "a directive was not rendered"
 
 
 def test_a_page_with_its_pictures_weighs_at_most_3_mb(page):

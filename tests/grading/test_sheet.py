@@ -129,7 +129,7 @@ def test_a_placeholder_is_replaced_and_the_rest_is_kept(questions):
     assert "Convolution by hand" not in notebook.cells[-2].source and "asks the one question above again" in (
         notebook.cells[-2].source)
     assert made[0].source.startswith("```{exercise-start} Convolution by hand\n:label: ex-by-hand\n```")
-    assert ":::{dropdown} It is reversed\nFlip it.\n:::" in made[0].source
+    assert "~~~{dropdown} It is reversed\nFlip it.\n~~~" in made[0].source
     nbformat.validate(notebook)
 
 
