@@ -56,13 +56,13 @@ def test_a_verdict_shows_what_is_judged(question):
     assert [(name, right) for name, _, _, right in told.case.properties] == list(
         zip(PROPERTIES, [False, False, True], strict=True))
     text = repr(told)
-    assert "  * sum: wanted 1, yours 0.75" in text and "    numbers: wanted 8, yours 8" in text
-    assert "expected, shape" not in text and "got, shape (8,)" in text
+    assert "  * sum: wanted 1, yours 0.75" in text and "    numbers: wanted 3, yours 3" in text
+    assert "expected, shape" not in text and "got, shape (3,)" in text
     page = BeautifulSoup(told._repr_html_(), "html.parser")
     table = next(table for table in page.find_all("table") if "what is judged" in table.text)
     assert [[cell.text for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")] == [
         ["what is judged", "wanted", "yours"], ["sum", "1", "0.75"], ["fastest oscillation", "0", "0.25"],
-        ["numbers", "8", "8"]]
+        ["numbers", "3", "3"]]
     assert [cell.text for cell in table.find_all("td", style=lambda style: "bold" in style or "700" in style)] == [
         "0.75", "0.25"]
 
@@ -156,13 +156,13 @@ def test_a_design_may_have_rules_too(question):
 def test_reports_show_properties(question, tmp_path):
     record, row = graded(WRONG)
     assert row["case"]["properties"] == [["sum", "1", "0.75", False], ["fastest oscillation", "0", "0.25", False],
-                                         ["numbers", "8", "8", True]]
+                                         ["numbers", "3", "3", True]]
     result = Result("Ada", "Ada", record)
     reports.write([result, Result("Bob", "Bob", graded(RIGHT)[0])], tmp_path, 1)
     page = BeautifulSoup((tmp_path / "html" / "students" / "Ada.html").read_text(), "html.parser").find(id="low_pass")
     assert [[cell.text for cell in row(["th", "td"])] for row in page.find(class_="properties")("tr")] == [
         ["what is judged", "wanted", "yours"], ["sum", "1", "0.75"], ["fastest oscillation", "0", "0.25"],
-        ["numbers", "8", "8"]]
+        ["numbers", "3", "3"]]
     assert [cell.text for cell in page.find_all("td", class_="first")] == ["0.75", "0.25"]
     figures = [" ".join(figure.figcaption.text.split()) for figure in page.find_all("figure")]
     assert [figure.split()[0] for figure in figures] == ["n", "got"]
