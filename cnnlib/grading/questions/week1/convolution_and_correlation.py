@@ -29,13 +29,13 @@ convolve1d = Question(
     asks="Write `convolve1d_full(x, w)`: the convolution of two sequences, at every place where they overlap at all.",
     reference=signal.convolve,
     cases=_two_sequences,
-    minutes=15, level=1, practice=True, forbids=("convolve", "correlate"),
+    minutes=15, level=1, practice=True, forbids=("convolve", "correlate", "cnnlib"),
     text=r"""
         $$(x * w)_i = \sum_{u} x_{i-u}\, w_u$$
 
         `x` has n numbers and `w` has k, and either may be the longer one. Return the n + k − 1 numbers for
-        i = 0, …, n + k − 2. Where i − u is no place of `x`, the product counts as zero. `np.convolve` and
-        `np.correlate` are not allowed: they are what you are writing.
+        i = 0, …, n + k − 2. Where i − u is no place of `x`, the product counts as zero. `np.convolve`, `np.correlate`
+        and what `cnnlib` has are not allowed: they are what you are writing.
     """,
     hints={
         "The first numbers are wrong, the rest are right":
@@ -174,10 +174,14 @@ def _(x, w):
 # ---- output_sizes ----------------------------------------------------------------------------------------------------
 
 def _signal_and_kernel(rng):
-    """In turn a kernel as long as the signal, a longer one, one of one tap, and two that are shorter."""
-    turn = _turn(rng) % 5
+    """In turn a kernel as long as the signal, a longer one, one of one tap, and two that are shorter.
+
+    The first of these have every remainder modulo 4: code may go wrong at every second even kernel.
+    """
+    turn = _turn(rng)
     short, long = sorted(unequal(rng, 1, 14))
-    return [(long, long), (short, long), (long, 1), (long, short), (long, short)][turn]
+    equal = 2 + turn // 5 % 4 + 4 * int(rng.integers(3))
+    return [(equal, equal), (short, long), (long, 1), (long, short), (long, short)][turn % 5]
 
 
 sizes = Question(

@@ -135,6 +135,12 @@ def _(w, n):
     return matrix
 
 
+@toeplitz.mistake("outside of the band there are ones", hint="Where no number of the kernel stands T is zero.")
+def _(w, n):
+    matrix = signal.convolution_matrix(w, n)
+    return np.where(signal.convolution_matrix(np.ones(len(w)), n) == 0, 1, matrix)
+
+
 @toeplitz.mistake("every column begins at the top",
                   hint="Column a begins a rows further down: a bright sample at a brightens the outputs from a on.")
 def _(w, n):
@@ -228,6 +234,16 @@ def _(times):
                   hint="Each pass of [1, 2, 1] brings a factor of 4, so each pass has to be divided.")
 def _(times):
     return _repeated(times) * 4 ** (times - 1)
+
+
+@binomial.mistake("multiplied by 4 at each pass", hint="[1, 2, 1] makes an image brighter by itself: divide by 4.")
+def _(times):
+    return _repeated(times, (4, 8, 4))
+
+
+@binomial.mistake("each pass is divided by 3", hint="[1, 2, 1] has three taps, and their sum is 4: divide by the sum.")
+def _(times):
+    return _repeated(times, (1 / 3, 2 / 3, 1 / 3))
 
 
 @binomial.mistake("divided by 4·times", hint="The passes multiply: it is 4 to the power of times.")
@@ -896,6 +912,29 @@ def _(y, w, stride, height, width):
 @adjoint.mistake("the stride is used across the columns only", hint="Rows, too, are s apart.")
 def _(y, w, stride, height, width):
     return _stamp(y, w, stride, height, width, place=lambda i, j: (i // stride, j))
+
+
+@adjoint.mistake("the stride is added to the row", hint="Output (i, j) reads from row s·i on: a product, not a sum.")
+def _(y, w, stride, height, width):
+    return _stamp(y, w, stride, height, width, place=lambda i, j: (i // stride + stride, j))
+
+
+@adjoint.mistake("the stride is added to the column",
+                 hint="Output (i, j) reads from column s·j on: a product, not a sum.")
+def _(y, w, stride, height, width):
+    return _stamp(y, w, stride, height, width, place=lambda i, j: (i, j // stride + stride))
+
+
+@adjoint.mistake("the stride is added to row and column",
+                 hint="Output (i, j) reads from pixel (s·i, s·j) on: products, not sums.")
+def _(y, w, stride, height, width):
+    return _stamp(y, w, stride, height, width, place=lambda i, j: (i // stride + stride, j // stride + stride))
+
+
+@adjoint.mistake("y and the kernel are added where they should be multiplied",
+                 hint="What goes back from y[i, j] with the weight w[u, v] is their product.")
+def _(y, w, stride, height, width):
+    return _stamp(y, np.ones_like(w), stride, height, width) + _stamp(np.ones_like(y), w, stride, height, width)
 
 
 @adjoint.mistake("the windows do not overlap",

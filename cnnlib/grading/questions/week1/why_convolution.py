@@ -775,9 +775,9 @@ def _(height, width):
     return _step_kernel(height, width) * (width // 2)
 
 
-@step.mistake("the answer to the step is too small, (width − 1)/2 parts of width",
-              hint="The weights on the bright side must add up to 1. Divide last, after anything is subtracted, and by "
-                   "the pixels of that side, not of the whole kernel.")
+@step.mistake("it answers (width − 1)/(2·width) and not 1",
+              hint="The weights on the bright side must add up to 1. Divide them by their sum, and do so last, after "
+                   "anything is subtracted.")
 def _(height, width):
     return np.sign(_step_kernel(height, width)) / (height * width)
 
