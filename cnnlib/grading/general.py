@@ -3,6 +3,7 @@
 import numpy as np
 
 EVIDENCE = 3                 # wrong numbers, or cases of a wrong shape, that one of these must explain
+NEAR = 0.01                  # of a case's largest number: right but for rounding; of a factor: 0 or 1
 
 
 def close(got, expected, tolerance):
@@ -82,12 +83,24 @@ def _one_factor(answers, expected):
 def _factor_of_a_case(answers, expected):
     if min(map(np.count_nonzero, expected)) < 1 or np.median(list(map(np.count_nonzero, expected))) < 4:
         return expected
-    return [want * (np.vdot(got, want) / np.vdot(want, want)) for got, want in zip(answers, expected, strict=True)]
+    factors = np.array([np.vdot(got, want) / np.vdot(want, want)
+                        for got, want in zip(answers, expected, strict=True)])
+    if (np.abs(factors) < NEAR).any() or np.mean(np.abs(factors - 1) > NEAR) <= 0.5:
+        return expected                                                  # some are zeros, or most are right
+    return [want * factor for want, factor in zip(expected, factors, strict=True)]
 
 
 def _one_number(answers, expected):
     return [np.full_like(want, np.mean(got)) if want.size > 1 else want
             for got, want in zip(answers, expected, strict=True)]
+
+
+def _nearly(answers, expected):
+    """The answers themselves, where no number is far from its own right one."""
+    near = all(got.shape == want.shape and
+               np.abs(got - want).max(initial=0) <= NEAR * np.abs(want).max(initial=0)
+               for got, want in zip(answers, expected, strict=True))
+    return answers if near else expected
 
 
 def _permuted(answers, expected):
@@ -99,7 +112,9 @@ def _permuted(answers, expected):
 
 # Each gives what it would make of all cases: (answers, expected) → arrays. The first that fits is told.
 _NUMBERS = [
-    ("the result is all zeros", "Is the loop entered, and is its result stored in what you return?",
+    ("the result is all zeros",
+     "Is the loop entered, and is its result stored in what you return? "
+     "Or is it cut to whole numbers, or a sum of differences from a mean?",
      _each(np.zeros_like)),
     ("the sign is reversed", "Each number is right but for its sign. Look for a difference taken the wrong way round.",
      _each(np.negative)),
@@ -120,6 +135,8 @@ _NUMBERS = [
      _each(np.square)),
     ("every number is one too large", "Off by one: count a small case on paper.", _each(lambda want: want + 1)),
     ("every number is one too small", "Off by one: count a small case on paper.", _each(lambda want: want - 1)),
+    ("the numbers are nearly right",
+     "They are right to two digits or so: is something rounded, or kept in float16?", _nearly),
     ("the right numbers stand in the wrong order",
      "All numbers are there. Look at what is reshaped, transposed or stacked, and along which axis.", _permuted),
     ("every number is too large or too small by one factor",

@@ -19,9 +19,10 @@ def used(answer):
 
     Counted is what is read of an object (`np.fft.fft2` gives np, fft and fft2), what is imported, and what is global
     but is not the student's own; of that also the name it was made under, so that `from numpy import convolve as c`
-    gives c and convolve. A function or class of the student's own is not counted, whatever its name: it is looked into.
-    So are decorated and partial functions, functions in closures and defaults, and objects that are called. Of what has
-    no code to see, such as `answer = np.convolve`, its own name counts. Nothing is called, and nothing raises.
+    gives c and convolve, and numpy, where it is from. A function or class of the student's own is not counted, whatever
+    its name: it is looked into. So are decorated and partial functions, functions in closures and defaults, and objects
+    that are called. Of what has no code to see, such as `answer = np.convolve`, its own name counts. Nothing is called,
+    and nothing raises.
     → a set of at most MOST names
     """
     names, seen, waiting = set(), {}, [answer]
@@ -49,14 +50,14 @@ def _look(value):
     inner = _wrapped(value)
     if isinstance(value, types.FunctionType):
         if not _is_own(value.__globals__.get("__name__"), value.__code__.co_filename):
-            return [value.__name__], inner
+            return [value.__name__, _top(value.__globals__.get("__name__"))], inner
         names, further = _read(value.__code__, value.__globals__)
         held = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
         held += [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
         return names, inner + further + list(filter(callable, held))
     if isinstance(value, type):
         if not _is_own(value.__module__):
-            return [value.__name__], inner
+            return [value.__name__, _top(value.__module__)], inner
         members = [getattr(member, "__func__", getattr(member, "fget", member)) for member in vars(value).values()]
         return [], inner + [*filter(callable, members), *value.__bases__]
     if _is_own(type(value).__module__):                                  # an object that is called
@@ -102,9 +103,19 @@ def _is_students(value):
         map(_is_students, _wrapped(value)))
 
 
+def _top(module):
+    """The first part of a module's name."""
+    return str(module).partition(".")[0]
+
+
 def _is_own(module, file=""):
-    """Whether code is the student's: of no module of Python or NumPy, and no installed package's."""
-    top = str(module).partition(".")[0]
+    """Whether code is the student's: of no module of Python, NumPy or cnnlib, and no installed package's.
+
+    What cnnlib.grading holds is looked into: the answers in the questions' files, and what a sheet wraps an answer in.
+    """
+    top = _top(module)
+    if top == "cnnlib":
+        return str(module).startswith("cnnlib.grading.")
     file = file or str(getattr(sys.modules.get(str(module)), "__file__", ""))
     return top == "__main__" or top not in sys.stdlib_module_names and top != "numpy" and not any(
         f"{folder}-packages" in file.replace("\\", "/").split("/") for folder in ("site", "dist"))

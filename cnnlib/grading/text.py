@@ -95,8 +95,8 @@ _FRONT = """\
 {count} questions, {points} points, about {hours} hours. {practice} of the points are the chapters' own questions, for
 practice; the answers to the others stand nowhere in the book. Write your answer where it says `# your code here`, run
 the cell, then run the `check` below it. A check calls your function on random cases and tells you what is wrong with a
-wrong answer; "passed" means that these cases passed. You may use everything in NumPy that the question does not forbid,
-and your own earlier answers.
+wrong answer; "passed" means that these cases passed. You may use NumPy, the standard library and your own earlier
+answers, but for what a question forbids; nothing of cnnlib, which is not there when the sheet is marked.
 
 Points, minutes, a difficulty from ● to ●●● and the kind stand at each question: *implement* a formula, *predict*
 numbers without running the thing itself, *mend* a function that is wrong, *design* something that has a wanted

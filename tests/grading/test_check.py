@@ -44,7 +44,7 @@ def test_a_wrong_answer_shows_the_smallest_case_the_first_difference_and_the_mis
 
 def test_a_wrong_answer_that_nobody_foresaw_is_rejected_without_a_name():
     def correlate2d_valid(x, w):
-        return valid(x, w) + 0.01 * np.arange(x.shape[1] - w.shape[1] + 1)
+        return valid(x, w) + np.arange(x.shape[1] - w.shape[1] + 1)
     verdict = check(correlate2d_valid)
     assert verdict.status == "wrong" and verdict.mistake is None
 
@@ -93,6 +93,34 @@ def test_one_factor_is_the_same_in_all_cases():
     assert one.name == "every number is too large or too small by one factor"
     own = NUMBER.name_mistake(cases, [right * right.size for right in expected], expected)
     assert own.name == "each case is too large or too small by a factor of its own"
+
+
+@pytest.mark.parametrize("rough", [lambda out: np.round(out, 1), lambda out: np.float16(out / 7) * np.float64(7)])
+def test_rounded_numbers_are_nearly_right_and_not_in_the_wrong_order(rough):
+    expected = [np.linspace(-9.3, 47.7, 7 + number) for number in range(4)]
+    cases = [()] * len(expected)
+    found = NUMBER.name_mistake(cases, [rough(right) for right in expected], expected)
+    assert found.name == "the numbers are nearly right" and "float16" in found.hint
+    found = NUMBER.name_mistake(cases, [np.roll(right, 3) for right in expected], expected)
+    assert found.name == "the right numbers stand in the wrong order"
+    assert NUMBER.name_mistake(cases, [right + 0.03 * 47.7 for right in expected], expected) is None
+    one = [np.append(right[:-1], right[-1] + 0.1) for right in expected]
+    assert NUMBER.name_mistake(cases[:2], one[:2], expected[:2]) is None                     # two numbers are too few
+
+
+def test_small_numbers_are_not_nearly_right_because_they_are_small():
+    expected = [np.linspace(0.002, 0.009, 7 + number) for number in range(4)]
+    assert NUMBER.name_mistake([()] * 4, [0.05 * np.sqrt(right) for right in expected], expected) is None
+
+
+def test_zeros_and_right_cases_are_no_factors():
+    expected = [np.arange(1.0, 9 + number) for number in range(6)]
+    cases = [()] * len(expected)
+    for factors in ([3, 2, 0, 4, 5, 6], [1, 1, 1, 1, 2, 3], [1, 1, 1, 2, 3, 4]):
+        given = [right * factor for right, factor in zip(expected, factors, strict=True)]
+        assert NUMBER.name_mistake(cases, given, expected) is None
+    given = [right * factor for right, factor in zip(expected, [1, 1, 2, 3, 4, 5], strict=True)]
+    assert NUMBER.name_mistake(cases, given, expected).name.startswith("each case is too large or too small")
 
 
 def test_only_a_table_has_rows_and_columns():
@@ -243,3 +271,25 @@ def test_large_results_are_shown_around_the_first_difference():
     assert marked == ["1033"] and len(cells) == 9 and "rows from" in note
     cells, note = table(np.zeros((4, 5, 6)), (2, 1, 3))
     assert "plane [2]" in note
+
+
+KINDS = [                                # a question, and a kind of case by which a wrong answer is found
+    ("output_sizes", lambda n, k: n == k), ("output_sizes", lambda n, k: k == 1),
+    ("output_sizes", lambda n, k: k > n), ("output_sizes", lambda n, k: k % 4 == 0),
+    ("convolve1d_full", lambda x, w: len(x) == 1), ("convolve1d_full", lambda x, w: len(w) == 1),
+    ("correlate2d", lambda x, w, mode: mode == "same" and min(np.subtract(w.shape, x.shape)) > 0),
+    ("correlate2d", lambda x, w, mode: mode == "full" and min(np.subtract(w.shape, x.shape)) > 0),
+    ("toeplitz_matrix", lambda w, n: len(w) == 1), ("toeplitz_matrix", lambda w, n: n == 1),
+    ("binomial_kernel", lambda times: times == 1),
+    ("doubly_block_toeplitz", lambda w, *sides: min(np.subtract(w.shape, sides)) > 0),
+    ("correlate_adjoint", lambda y, w, stride, *sides: stride == 3),
+    ("correlate_adjoint", lambda y, w, stride, *sides: min(w.shape) == 1),
+    ("correlate_adjoint", lambda y, w, stride, *sides: stride > min(w.shape)),
+    ("correlate_adjoint", lambda y, w, stride, *sides: any(np.subtract(sides, w.shape) % stride)),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS, ids=[f"{name}-{i}" for i, (name, _) in enumerate(KINDS)])
+def test_every_draw_has_the_kinds_of_cases_that_tell(name, kind):
+    for seed in range(21):
+        assert any(kind(*case) for case in find(name).draw_cases(seed)), seed

@@ -135,6 +135,27 @@ def test_what_is_not_used_is_not_found(name):
     assert not set(FORBIDS) & used(defined(NOT_FOUND[name])), sorted(used(defined(NOT_FOUND[name])))
 
 
+CNNLIB = {
+    "imported inside": "def by_hand(x, w):\n    from cnnlib.scratch.signal import convolve\n    return convolve(x, w)",
+    "imported": "from cnnlib.scratch.signal import convolve\ndef by_hand(x, w): return convolve(x, w)",
+    "under another name": "from cnnlib.scratch.signal import convolve as c\ndef by_hand(x, w): return c(x, w)",
+    "the function itself": "from cnnlib.scratch.signal import convolve as by_hand",
+    "a default": "from cnnlib.scratch import signal\ndef by_hand(x, w, f=signal.convolve): return f(x, w)",
+}
+
+
+@pytest.mark.parametrize("name", CNNLIB)
+def test_what_cnnlib_has_is_not_ones_own(name):
+    assert {"convolve", "cnnlib"} <= used(defined(CNNLIB[name]))
+
+
+def test_an_answer_in_a_questions_file_is_looked_into():
+    source = "def by_hand(x, w): return np.convolve(x, w)"
+    namespace = {"__name__": "cnnlib.grading.questions.week1.somewhere", "np": np}
+    exec(compile(source, "<file>", "exec"), namespace)
+    assert "convolve" in used(namespace["by_hand"])
+
+
 def test_a_function_of_ones_own_does_not_hide_the_attribute():
     source = "def convolve(x, w): return np.convolve(x, w)\ndef by_hand(x, w): return convolve(x, w)"
     assert "convolve" in used(defined(source))
@@ -202,6 +223,16 @@ def test_wrong_numbers_are_told_first_and_the_rule_too():
         assert text.index("the sign is reversed") < text.index("Whatever the numbers: it uses `convolve`")
     assert "Whatever" not in repr(check(defined("def by_hand(x, w): return -x")))
     assert "Whatever" not in repr(check(defined("def by_hand(x, w): return np.convolve(x, w)[99]")))
+
+
+@pytest.mark.parametrize("source", [
+    "from cnnlib.scratch.signal import convolve as c\ndef convolve1d_full(x, w): return c(x, w)",
+    "from cnnlib.scratch import signal\n"
+    "def convolve1d_full(x, w): return signal.convolution_matrix(w, len(x)) @ x",
+])
+def test_convolve1d_full_is_not_to_be_had_from_cnnlib(source):
+    verdict = check(defined(source, "convolve1d_full"))
+    assert not verdict.passed and verdict.failed == 0 and "`cnnlib`, which is not allowed here" in verdict.headline
 
 
 @pytest.mark.parametrize("name", FOUND)

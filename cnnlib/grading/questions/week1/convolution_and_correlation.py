@@ -7,25 +7,40 @@ from cnnlib.scratch import signal
 from ...question import Question
 from ..cases import numbers, unequal
 
+
+def _turn(rng):
+    """How often a generator was asked this before: cases of different kinds take turns by it."""
+    seeds = rng.bit_generator.seed_seq
+    seeds.spawn(1)
+    return seeds.n_children_spawned - 1
+
+
 # ---- convolve1d_full -------------------------------------------------------------------------------------------------
+
+def _two_sequences(rng):
+    """Either may be the longer one; at times one of them has one number only."""
+    turn = _turn(rng) % 5
+    n, k = rng.integers(1, 9), rng.integers(1, 6)
+    return numbers(rng, 1 if turn == 1 else n), numbers(rng, 1 if turn == 3 else k)
+
 
 convolve1d = Question(
     "convolve1d_full", title="Convolution by its definition", points=2,
     asks="Write `convolve1d_full(x, w)`: the convolution of two sequences, at every place where they overlap at all.",
     reference=signal.convolve,
-    cases=lambda rng: (numbers(rng, rng.integers(2, 9)), numbers(rng, rng.integers(2, 6))),
-    minutes=15, level=1, practice=True, forbids=("convolve", "correlate"),
+    cases=_two_sequences,
+    minutes=15, level=1, practice=True, forbids=("convolve", "correlate", "cnnlib"),
     text=r"""
         $$(x * w)_i = \sum_{u} x_{i-u}\, w_u$$
 
         `x` has n numbers and `w` has k, and either may be the longer one. Return the n + k − 1 numbers for
-        i = 0, …, n + k − 2. Where i − u is no place of `x`, the product counts as zero. `np.convolve` and
-        `np.correlate` are not allowed: they are what you are writing.
+        i = 0, …, n + k − 2. Where i − u is no place of `x`, the product counts as zero. `np.convolve`, `np.correlate`
+        and what `cnnlib` has are not allowed: they are what you are writing.
     """,
     hints={
         "The first numbers are wrong, the rest are right":
             "In Python `x[-1]` is the last sample. A place outside of the sequence has to count as zero.",
-        "The numbers are nearly those of the check, but reversed":
+        "The shape is right, every number is wrong":
             "The index of `x` falls while that of `w` rises: `x[i - u] * w[u]`. With a plus it is a correlation.",
         "It is right, but it has two loops and a condition":
             "Look at one tap: what does `w[u]` alone put into the output? A copy of `x`, times `w[u]`, `u` places on.",
@@ -158,12 +173,23 @@ def _(x, w):
 
 # ---- output_sizes ----------------------------------------------------------------------------------------------------
 
+def _signal_and_kernel(rng):
+    """In turn a kernel as long as the signal, a longer one, one of one tap, and two that are shorter.
+
+    The first of these have every remainder modulo 4: code may go wrong at every second even kernel.
+    """
+    turn = _turn(rng)
+    short, long = sorted(unequal(rng, 1, 14))
+    equal = 2 + turn // 5 % 4 + 4 * int(rng.integers(3))
+    return [(equal, equal), (short, long), (long, 1), (long, short), (long, short)][turn % 5]
+
+
 sizes = Question(
     "output_sizes", title="How many outputs", points=1,
     asks="Write `output_sizes(n, k)`: the numbers of outputs (valid, same, full), and the zeros (in front, behind) "
          'of "same", when a kernel of k slides along n samples.',
     reference=lambda n, k: np.array([max(n - k + 1, 0), n, n + k - 1, (k - 1) // 2, k // 2]),
-    cases=lambda rng: unequal(rng, 1, 14),
+    cases=_signal_and_kernel, tolerance=1e-9,
     kind="predict", minutes=10, level=1, practice=True,
     text=r"""
         - *valid*: the kernel lies wholly on the samples. A kernel that is longer than the signal fits nowhere.
@@ -205,6 +231,12 @@ def _(n, k):
 @sizes.mistake("valid is one too large", hint="A kernel as long as the signal fits once. Try n = k.")
 def _(n, k):
     return _sizes(n, k, valid=max(n - k + 2, 0))
+
+
+@sizes.mistake("a kernel as long as the signal fits nowhere",
+               hint="For n = k it fits once: only a kernel that is longer than the signal fits nowhere.")
+def _(n, k):
+    return _sizes(n, k, valid=n - k + 1 if k < n else 0)
 
 
 @sizes.mistake("valid counts fewer than no places",
@@ -337,6 +369,11 @@ def _(n, k):
     return _sizes(n, k, valid=n + k - 1, full=max(n - k + 1, 0))
 
 
+@sizes.mistake("same comes first", hint="The order is valid, same, full.")
+def _(n, k):
+    return _sizes(n, k, valid=n, same=max(n - k + 1, 0))
+
+
 @sizes.accepted("the positions counted one by one")
 def _(n, k):
     starts = range(-k, n + k)
@@ -354,10 +391,13 @@ def _(n, k):
 # ---- correlate2d -----------------------------------------------------------------------------------------------------
 
 def _image_kernel_mode(rng):
-    """In modes "same" and "full" the kernel may be larger than the image."""
-    mode = str(rng.choice(signal.MODES))
+    """The modes in turn; in "same" and "full" every third kernel is larger than the image in both axes."""
+    turn = _turn(rng)
+    mode, large = signal.MODES[turn % 3], turn // 3 % 3 == 0
     height, width = unequal(rng, 3, 7)
     k_h, k_w = unequal(rng, 1, 6)
+    if large and mode != "valid":
+        height, width, k_h, k_w = *unequal(rng, 2, 5), *unequal(rng, 5, 8)
     if mode == "valid":
         height, width = height + k_h - 1, width + k_w - 1 + (height + k_h == width + k_w)
     return numbers(rng, (height, width)), numbers(rng, (k_h, k_w)), mode
@@ -392,7 +432,8 @@ modes = Question(
         "The shape is wrong when the kernel is not square":
             "`np.pad` takes one pair for the rows and one for the columns.",
         "The shape is right but every number is off":
-            "`w[0, 0]` lies on the first pixel of the window: nothing is flipped, and each product is of two numbers.",
+            "`w[0, 0]` lies on the first pixel of the window: nothing is flipped. Each product is of two numbers: use "
+            "`*`, not `@`.",
     },
 )
 
@@ -636,8 +677,9 @@ same = Question(
         $$y_{ij} = \sum_u \sum_v x_{i+a-u,\,j+b-v}\, w_{uv}$$
 
         where $w_{ab}$ is the middle tap, $a = (k_h - 1)/2$ and $b = (k_w - 1)/2$.
-        Outside of the image `x` counts as zero. The code has two faults that do not depend on each other. Try it on one
-        white pixel: where should the kernel appear, and which way up?
+        Outside of the image `x` counts as zero. The kernel may be larger than the image, and a side may be 1. The code
+        has two faults that do not depend on each other. Try it on one white pixel: where should the kernel appear, and
+        which way up?
     """,
     hints={
         "I do not know where to look":
@@ -708,6 +750,12 @@ def _(x, w):
               hint='This is cross-correlation, and it is moved. Turn both axes of w round; take the middle of "full".')
 def _(x, w):
     return _cut(x, np.flip(w), 0, 0)
+
+
+@same.mistake("the columns are flipped instead of the rows, and the cut is a corner",
+              hint='w[:, ::-1] turns the columns round; the rows, too, should be. Take the middle of "full".')
+def _(x, w):
+    return _cut(x, w[::-1], 0, 0)
 
 
 @same.mistake("the kernel is transposed",

@@ -7,13 +7,14 @@ from cnnlib.scratch import functional as F
 from cnnlib.scratch import signal
 
 from ...question import Question
-from ..cases import image, kernel, numbers, unequal
+from ..cases import kernel, numbers, unequal
 
 
 def _kernel_and_length(rng):
-    """k ≠ n, and as often k > n as k < n."""
+    """k ≠ n, and as often k > n as k < n; one of them is often 1."""
     k, n = unequal(rng, 2, 7)
-    return numbers(rng, k), n
+    kind = rng.integers(3)
+    return numbers(rng, 1 if kind == 0 else k), 1 if kind == 1 else n
 
 
 # ---- the matrix of a convolution in one dimension --------------------------------------------------------------------
@@ -134,6 +135,12 @@ def _(w, n):
     return matrix
 
 
+@toeplitz.mistake("outside of the band there are ones", hint="Where no number of the kernel stands T is zero.")
+def _(w, n):
+    matrix = signal.convolution_matrix(w, n)
+    return np.where(signal.convolution_matrix(np.ones(len(w)), n) == 0, 1, matrix)
+
+
 @toeplitz.mistake("every column begins at the top",
                   hint="Column a begins a rows further down: a bright sample at a brightens the outputs from a on.")
 def _(w, n):
@@ -189,7 +196,7 @@ binomial = Question(
     "binomial_kernel", title="[1, 2, 1]/4, again and again", points=1,
     asks="Write `binomial_kernel(times)`: the one kernel that does in one convolution what [1, 2, 1]/4 does when it is "
          "applied `times` times.",
-    reference=_repeated, cases=lambda rng: (int(rng.integers(1, 12)),), tolerance=1e-6,
+    reference=_repeated, cases=lambda rng: (int(rng.integers(2, 12)) if rng.random() < 0.6 else 1,), tolerance=1e-6,
     minutes=10, level=1, practice=True,
     text=r"""
         `times` is at least 1. The convolutions are full ones, so that nothing is lost at the ends. They may be made by
@@ -227,6 +234,16 @@ def _(times):
                   hint="Each pass of [1, 2, 1] brings a factor of 4, so each pass has to be divided.")
 def _(times):
     return _repeated(times) * 4 ** (times - 1)
+
+
+@binomial.mistake("multiplied by 4 at each pass", hint="[1, 2, 1] makes an image brighter by itself: divide by 4.")
+def _(times):
+    return _repeated(times, (4, 8, 4))
+
+
+@binomial.mistake("each pass is divided by 3", hint="[1, 2, 1] has three taps, and their sum is 4: divide by the sum.")
+def _(times):
+    return _repeated(times, (1 / 3, 2 / 3, 1 / 3))
 
 
 @binomial.mistake("divided by 4·times", hint="The passes multiply: it is 4 to the power of times.")
@@ -345,12 +362,19 @@ def _(times):
 
 # ---- the matrix of a convolution in two dimensions -------------------------------------------------------------------
 
+def _kernel_and_sides(rng):
+    """In a third of the cases the kernel is larger than the image in both axes."""
+    if rng.random() < 1 / 3:
+        return kernel(rng, 4, 7), *unequal(rng, 2, 4)
+    return kernel(rng, 1, 5), *unequal(rng, 2, 6)
+
+
 blocks = Question(
     "doubly_block_toeplitz", title="The matrix of a two-dimensional convolution", points=5,
     asks="Write `doubly_block_toeplitz(w, height, width)`: the matrix `T` with `T @ x.ravel()` equal to the full "
          "convolution of `x` with `w`, read row by row, for every image `x` of that height and width.",
     reference=lambda w, height, width: signal.convolution_matrix_2d(w, (height, width)),
-    cases=lambda rng: (kernel(rng, 1, 5), *unequal(rng, 2, 6)),
+    cases=_kernel_and_sides,
     minutes=45, level=3,
     text=r"""
         The chapter shows the matrix of a layer, a valid correlation. For a full convolution the blocks have another
@@ -525,6 +549,18 @@ def _(w, height, width):
     return _larger(blocks.reference(w, height, width), w, height, width, 0, 1)
 
 
+@blocks.mistake("negative indices count from the end of the kernel",
+                hint="Where i − a or j − c is negative NumPy reads w from the end. There T is zero: test that both are "
+                     "at least 0.")
+def _(w, height, width):
+    k_h, k_w = w.shape
+    matrix = np.zeros((height + k_h - 1, width + k_w - 1, height, width))
+    for i, j, a, c in np.ndindex(*matrix.shape):
+        if -k_h <= i - a < k_h and -k_w <= j - c < k_w:
+            matrix[i, j, a, c] = w[i - a, j - c]
+    return matrix.reshape(-1, height * width)
+
+
 @blocks.mistake("the kernel is laid at (height − 1 − a, width − 1 − c)",
                 hint="A bright pixel at (a, c) makes a kernel with a rows above it and c columns on its left. Yours "
                      "goes up when the pixel goes down.")
@@ -590,17 +626,26 @@ def _(w, height, width):
 
 # ---- windows as columns ----------------------------------------------------------------------------------------------
 
+def _image_and_window(rng):
+    """At least two windows along each axis, so that there are some when the last is missing."""
+    while True:
+        sides, k, stride = unequal(rng, 5, 9), unequal(rng, 1, 5), int(rng.integers(1, 4))
+        if min(np.subtract(sides, k)) >= stride:
+            return numbers(rng, sides), *k, stride
+
+
 columns = Question(
     "im2col", title="Every window a column", points=3,
     asks="Write `im2col(x, kernel_height, kernel_width, stride)`: the matrix whose columns are the windows of a "
          "one-channel image, row by row.",
     reference=lambda x, kernel_height, kernel_width, stride: F.unfold(
         x[None], (kernel_height, kernel_width), stride=stride),
-    cases=lambda rng: (image(rng), *unequal(rng, 1, 5), int(rng.integers(1, 4))),
+    cases=_image_and_window,
     minutes=20, level=2,
     text=r"""
         `x` is an image (H, W). Window (i, j) begins at row stride·i and column stride·j and has to lie on the image
-        entirely. Windows are ordered row by row, and so are the numbers inside a window. With a kernel of that size,
+        entirely. The stride may be larger than the kernel, and need not divide H − kernel_height or W − kernel_width.
+        Windows are ordered row by row, and so are the numbers inside a window. With a kernel of that size,
         `kernel.ravel() @ im2col(…)` is then the layer, written as a line.
     """,
     hints={
@@ -769,9 +814,13 @@ def _(x, kernel_height, kernel_width, stride):
 # ---- the transpose of a layer ----------------------------------------------------------------------------------------
 
 def _layer_case(rng):
-    """An output that is not square, of an image that is not, at strides that need not divide."""
+    """An output that is not square, of an image that is not, at strides that need not divide or may exceed w's sides.
+
+    The stride is drawn first, so that large ones are as frequent as small ones.
+    """
+    stride = int(rng.integers(1, 4))
     while True:
-        w, (height, width), stride = kernel(rng, 2, 5), unequal(rng, 5, 9), int(rng.integers(1, 4))
+        w, (height, width) = kernel(rng, 1, 5), unequal(rng, 7, 14)
         size = [conv_output_size(n, k, stride) for n, k in zip((height, width), w.shape, strict=True)]
         if min(size) > 1 and size[0] != size[1] and tuple(size) != w.shape:
             return numbers(rng, size), w, stride, height, width
@@ -789,8 +838,8 @@ def _stamp(y, w, stride, height, width, add=True, place=lambda i, j: (i, j)):
 
 adjoint = Question(
     "correlate_adjoint", title="The transpose of a layer, without its matrix", points=3,
-    asks="Write `correlate_adjoint(y, w, stride, height, width)`: `C.T @ y`, folded into an image of that height and "
-         "width, where `C` is the matrix of the valid correlation with `w` at that stride.",
+    asks="Write `correlate_adjoint(y, w, stride, height, width)`: `C.T @ y.ravel()`, folded into an image of that "
+         "height and width, where `C` is the matrix of the valid correlation with `w` at that stride.",
     reference=lambda y, w, stride, height, width: _stamp(y, w, stride, height, width),
     cases=_layer_case,
     minutes=25, level=2,
@@ -865,6 +914,29 @@ def _(y, w, stride, height, width):
     return _stamp(y, w, stride, height, width, place=lambda i, j: (i // stride, j))
 
 
+@adjoint.mistake("the stride is added to the row", hint="Output (i, j) reads from row s·i on: a product, not a sum.")
+def _(y, w, stride, height, width):
+    return _stamp(y, w, stride, height, width, place=lambda i, j: (i // stride + stride, j))
+
+
+@adjoint.mistake("the stride is added to the column",
+                 hint="Output (i, j) reads from column s·j on: a product, not a sum.")
+def _(y, w, stride, height, width):
+    return _stamp(y, w, stride, height, width, place=lambda i, j: (i, j // stride + stride))
+
+
+@adjoint.mistake("the stride is added to row and column",
+                 hint="Output (i, j) reads from pixel (s·i, s·j) on: products, not sums.")
+def _(y, w, stride, height, width):
+    return _stamp(y, w, stride, height, width, place=lambda i, j: (i // stride + stride, j // stride + stride))
+
+
+@adjoint.mistake("y and the kernel are added where they should be multiplied",
+                 hint="What goes back from y[i, j] with the weight w[u, v] is their product.")
+def _(y, w, stride, height, width):
+    return _stamp(y, np.ones_like(w), stride, height, width) + _stamp(np.ones_like(y), w, stride, height, width)
+
+
 @adjoint.mistake("the windows do not overlap",
                  hint="From one window to the next it is s pixels, whatever the size of the kernel.")
 def _(y, w, stride, height, width):
@@ -878,7 +950,8 @@ def _(y, w, stride, height, width):
 
 
 @adjoint.mistake("where windows overlap only the last one counts",
-                 hint="A pixel under several windows gets something from each of them: += in place of =.")
+                 hint="A pixel under several windows gets something from each of them: += in place of =. With arrays "
+                      "of indices += adds only once: np.add.at.")
 def _(y, w, stride, height, width):
     return _stamp(y, w, stride, height, width, add=False)
 

@@ -16,7 +16,7 @@ weights = Question(
          "and of one convolution kernel, as `(dense, kernel)`.",
     reference=lambda height, width, kernel_height, kernel_width: np.array(
         [(height * width) ** 2, kernel_height * kernel_width]),
-    cases=lambda rng: (*unequal(rng, 5, 60), *unequal(rng, 1, 8)),
+    cases=lambda rng: (*unequal(rng, 5, 60), *unequal(rng, 1, 8)), tolerance=1e-9,
     minutes=5, level=1,
     text=r"""
         The dense layer leads from a grey image of `height` × `width` pixels to another of the same size: a weight for
@@ -41,6 +41,18 @@ def count_weights(height, width, kernel_height, kernel_width):
 @weights.mistake("a bias is counted for each output", hint="Weights only: leave the biases out of both numbers.")
 def _(height, width, kernel_height, kernel_width):
     return (height * width) * (height * width + 1), kernel_height * kernel_width + 1
+
+
+@weights.mistake("a bias is counted for each output of the dense layer",
+                 hint="Weights only: leave the biases of the dense layer out, as you did for the kernel.")
+def _(height, width, kernel_height, kernel_width):
+    return (height * width) * (height * width + 1), kernel_height * kernel_width
+
+
+@weights.mistake("a bias is counted for the kernel",
+                 hint="Weights only: leave the bias of the kernel out, as you did for the dense layer.")
+def _(height, width, kernel_height, kernel_width):
+    return (height * width) ** 2, kernel_height * kernel_width + 1
 
 
 @weights.mistake("each output is connected to its own pixel only",
@@ -262,13 +274,14 @@ local = Question(
          "connected layer.",
     reference=lambda height, width, kernel_height, kernel_width: _pairs(height, kernel_height) * _pairs(
         width, kernel_width),
-    cases=_local_cases,
+    cases=_local_cases, tolerance=1e-9,
     minutes=15, level=2,
     text=r"""
         The layer leads from a grey image of `height` × `width` pixels to another of the same size. Each output has a
         window of its own weights, `kernel_height` × `kernel_width` of them, centred on its pixel (both sizes are odd).
         Nothing is shared. What would stick out over the border of the image does not exist: only taps that lie on the
-        image have a weight, and only they count. There are no biases. A kernel may be larger than the image.
+        image have a weight, and only they count. There are no biases. A kernel may be larger than the image. Return
+        one whole number.
     """,
     hints={
         "Where do I begin?":
@@ -524,15 +537,15 @@ def _(image, template):
     return _ratio(a, w, windows, template)
 
 
-@template.mistake("the mean of the window is not subtracted",
-                  hint="The template has lost its mean, the window has not: subtract its own mean from each window.")
+@template.mistake("the mean of the window is not subtracted, or only above the line",
+                  hint="Below the line each window still has its mean. Subtract it from the window above and below.")
 def _(image, template):
     windows, _, w = _windows(image, template)
     return _ratio(windows, w, windows, w)
 
 
-@template.mistake("the mean of the template is not subtracted",
-                  hint="The windows have lost their means, the template has not.")
+@template.mistake("the mean of the template is not subtracted, or only above the line",
+                  hint="Below the line the template still has its mean. Subtract it from the template above and below.")
 def _(image, template):
     _, a, _ = _windows(image, template)
     return _ratio(a, template, a, template)
@@ -564,6 +577,21 @@ def _(image, template):
 def _(image, template):
     windows, _, w = _windows(image - image.mean(), template)
     return _ratio(windows, w, windows, w)
+
+
+@template.mistake("one mean of all windows is subtracted",
+                  hint="Each window has a mean of its own: `windows.mean(axis=(2, 3), keepdims=True)`.")
+def _(image, template):
+    windows, _, w = _windows(image, template)
+    a = windows - windows.mean()
+    return _ratio(a, w, a, w)
+
+
+@template.mistake("the squares of all windows are summed together",
+                  hint="Each window has a length of its own: sum its squares over axis=(2, 3).")
+def _(image, template):
+    _, a, w = _windows(image, template)
+    return np.sum(a * w, axis=(2, 3)) / np.sqrt(np.sum(a**2) * np.sum(w**2))
 
 
 @template.mistake("the mean is taken along one axis only",
@@ -703,8 +731,8 @@ def _(height, width):
     return w
 
 
-@step.mistake("only two columns are used",
-              hint="For a width of 3 that is all there is. In a wider kernel let all columns of each side take part.")
+@step.mistake("too noisy in kernels wider than 3",
+              hint="Columns are unused, or their weights unequal: give all pixels of a side the same weight.")
 def _(height, width):
     w = np.zeros((height, width))
     w[:, 0], w[:, -1] = -1 / height, 1 / height
@@ -747,8 +775,9 @@ def _(height, width):
     return _step_kernel(height, width) * (width // 2)
 
 
-@step.mistake("it is divided by the size of the whole kernel",
-              hint="The mean of the bright side is its sum divided by the pixels of that side, not of the kernel.")
+@step.mistake("it answers (width − 1)/(2·width) and not 1",
+              hint="The weights on the bright side must add up to 1. Divide them by their sum, and do so last, after "
+                   "anything is subtracted.")
 def _(height, width):
     return np.sign(_step_kernel(height, width)) / (height * width)
 
