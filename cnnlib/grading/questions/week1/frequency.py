@@ -204,12 +204,15 @@ alias = Question(
 
 
 def _wave_and_stride(rng):
-    """Every second wave has more than four cycles from one kept pixel to the next; rounding decides nowhere."""
-    low, high = [(0, 0.5), (0, 6), (4, 6), (4, 6)][rng.integers(4)]
+    """Slow waves, waves of four cycles and more from one kept pixel to the next, and all between.
+
+    A cycle and a half to two, or three and a half to four, is where a remainder modulo 2 is wrong.
+    """
+    low, high = [(0, 0.5), (0, 0.5), (0.5, 4), (1.5, 2), (3.5, 4), (4, 6), (4, 6), (4, 6)][rng.integers(8)]
     while True:
         phi, s = float(rng.integers(300, 4950) / 10_000), int(rng.integers(2, 12))
         if low < phi * s < high and abs(2 * phi * s - round(2 * phi * s)) > 0.03:
-            return phi, s
+            return phi, s                                                # no place where rounding decides
 
 
 @alias.solution
@@ -292,6 +295,13 @@ def _folded(cycles, times):
                hint="Only a remainder above one half has to be turned round: 0.7 looks like −0.3, but 0.3 is 0.3.")
 def _(phi, s):
     return 1 - phi * s % 1
+
+
+@alias.mistake("pairs of cycles are subtracted",
+               hint="A wave looks the same after one cycle already: take the remainder modulo 1, not modulo 2.")
+def _(phi, s):
+    rest = phi * s % 2
+    return rest if rest <= 0.5 else abs(1 - rest)
 
 
 @alias.mistake("half cycles are subtracted in place of whole ones",

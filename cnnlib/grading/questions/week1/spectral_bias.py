@@ -334,8 +334,8 @@ def _rates(rng):
         kept = np.append(rng.integers(2, 31, rng.integers(2, 5)) / 32, 1 / 2 if tie else 127 / 128)
         count = np.log(share) / np.log(kept)
         other = count[kept != 1 / 2]
-        if np.abs(other - np.round(other)).min() > 0.02 and np.abs(1 / other - np.round(1 / other)).min() > 0.002 and \
-                np.ptp(np.ceil(count)) > 2:
+        if np.ptp(np.ceil(count)) > 2 and np.abs(other - np.round(other)).min() > 0.02 and \
+                np.abs(1 / other - np.round(1 / other)).min() > 0.002:
             kept = rng.permutation(kept * rng.permutation(np.resize([1, -1], len(kept))))
             return share, rate, (1 - kept) / rate
 
