@@ -11,10 +11,13 @@ from ..cases import image, kernel, numbers, unequal
 # ---- circular_correlate2d --------------------------------------------------------------------------------------------
 
 def _circular_cases(rng):
-    """Every fourth kernel is larger than the image in one direction or both."""
-    if rng.integers(4):
-        return image(rng), kernel(rng)
-    return numbers(rng, unequal(rng, 2, 5)), numbers(rng, unequal(rng, 3, 8))
+    """Every third kernel goes round the image at least three times, every sixth is larger in one direction or both."""
+    kind = rng.integers(6)
+    if kind < 2:
+        return numbers(rng, unequal(rng, 2, 4)), numbers(rng, unequal(rng, 8, 11))
+    if kind == 2:
+        return numbers(rng, unequal(rng, 2, 5)), numbers(rng, unequal(rng, 3, 8))
+    return image(rng), kernel(rng)
 
 
 circular = Question(
@@ -116,6 +119,18 @@ def _(x, w):
     return signal.correlate(x, w, "same", "circular")
 
 
+@circular.mistake("the kernel is centred on the pixel, the larger half before it",
+                  hint="The formula puts w[0, 0] on the pixel itself: out[i, j] starts with x[i, j]·w[0, 0].")
+def _(x, w):
+    return signal.correlate(np.pad(x, [(k // 2, (k - 1) // 2) for k in w.shape], "wrap"), w)
+
+
+@circular.mistake("the window begins one row and one column too late",
+                  hint="u and v count from 0: w[0, 0] lies on x[i, j], and its image is not rolled at all.")
+def _(x, w):
+    return np.roll(circular.reference(x, w), (-1, -1), (0, 1))
+
+
 @circular.mistake("the window begins before the pixel",
                   hint="All k − 1 rows and columns that are missing lie behind the image, none before it: the window "
                        "of out[i, j] begins at x[i, j].")
@@ -144,10 +159,22 @@ def _(x, w):
                   hint="It is right where the kernel fits into the image. A larger kernel goes round more than once: "
                        "subtracting H once is not the remainder, `%` is.")
 def _(x, w):
-    twice = np.zeros([2 * n + k for n, k in zip(x.shape, w.shape, strict=True)])
+    return _tiled(x, w, 2)
+
+
+@circular.mistake("the window wraps only twice",
+                  hint="It is right where the kernel fits into the image. A larger kernel may go round three times "
+                       "and more: count modulo H and W, however large the index is.")
+def _(x, w):
+    return _tiled(x, w, 3)
+
+
+def _tiled(x, w, times):
+    """The image so many times below and beside itself, and zeros behind."""
     height, width = x.shape
-    twice[:2 * height, :2 * width] = np.tile(x, (2, 2))
-    return signal.correlate(twice, w)[:height, :width]
+    large = np.zeros([times * n + k for n, k in zip(x.shape, w.shape, strict=True)])
+    large[:times * height, :times * width] = np.tile(x, (times, times))
+    return signal.correlate(large, w)[:height, :width]
 
 
 @circular.mistake("pixel and tap are added",
@@ -259,7 +286,7 @@ gap = Question(
         "The gap is too large":
             "Both sides are moved by the same `(dy, dx)`: rows with rows, columns with columns.",
         "Some cases are right and some too small":
-            "The largest difference can be negative: take the absolute value before the maximum.",
+            "The difference that is largest in size may be negative: take its absolute value first.",
     },
 )
 
@@ -275,6 +302,12 @@ def equivariance_gap(x, w, dy, dx):
     moved_before = layer(np.roll(x, (dy, dx), axis=(0, 1)))
     moved_after = np.roll(layer(x), (dy, dx), axis=(0, 1))
     return np.abs(moved_before - moved_after).max()
+
+
+@gap.mistake("the gap is always zero", hint="Is the border circular, or is a picture compared with itself?")
+def _(x, w, dy, dx):
+    moved_before = signal.correlate(shift(x, dy, dx, "circular"), w, "same", "circular")
+    return np.abs(moved_before - shift(signal.correlate(x, w, "same", "circular"), dy, dx, "circular")).max()
 
 
 @gap.mistake("the mean difference", hint="The gap is the largest absolute difference, not the average: use max.")
@@ -366,13 +399,6 @@ def _(x, w, dy, dx):
     return np.abs(_moved_before(x, w, dy, dx) - np.roll(signal.correlate(x, w, "same"), (dy, dx))).max()
 
 
-@gap.mistake("the border is circular",
-             hint="With a circular border the gap is zero up to rounding. Here f pads with zeros.")
-def _(x, w, dy, dx):
-    moved_before = signal.correlate(shift(x, dy, dx, "circular"), w, "same", "circular")
-    return np.abs(moved_before - shift(signal.correlate(x, w, "same", "circular"), dy, dx, "circular")).max()
-
-
 @gap.mistake("S fills with zeros",
              hint="S is a shift on the torus, as np.roll does it: what goes out on one side comes in on the other.")
 def _(x, w, dy, dx):
@@ -446,10 +472,10 @@ def _(x, w, dy, dx):
     return np.abs(_moved_before(x, w, dy, dx) - _moved_after(x, w, 0, dy + dx)).max()
 
 
-def _gap_of(x, w, dy, dx, before, behind):
-    """The gap of a layer with this many zeros per axis, of a kernel with k taps: before(k), behind(k)."""
+def _gap_of(x, w, dy, dx, before, behind, sides=None):
+    """The gap of a layer with before(k) and behind(k) zeros per axis; k: the sides of the kernel, or these."""
     def layer(image):
-        return signal.correlate(np.pad(image, [(before(k), behind(k)) for k in w.shape]), w)
+        return signal.correlate(np.pad(image, [(before(k), behind(k)) for k in sides or w.shape]), w)
     return np.abs(layer(np.roll(x, (dy, dx), (0, 1))) - np.roll(layer(x), (dy, dx), (0, 1))).max()
 
 
@@ -494,6 +520,18 @@ def _(x, w, dy, dx):
              hint="⌊k/2⌋ zeros on each side: the output is as large as the image.")
 def _(x, w, dy, dx):
     return _gap_of(x, w, dy, dx, lambda k: k // 2 + 1, lambda k: k // 2)
+
+
+@gap.mistake("the height of the kernel pads both axes",
+             hint="Each axis has its own ⌊k/2⌋: of k_h above and below, of k_w on the left and on the right.")
+def _(x, w, dy, dx):
+    return _gap_of(x, w, dy, dx, lambda k: k // 2, lambda k: k // 2, (w.shape[0],) * 2)
+
+
+@gap.mistake("the width of the kernel pads both axes",
+             hint="Each axis has its own ⌊k/2⌋: of k_h above and below, of k_w on the left and on the right.")
+def _(x, w, dy, dx):
+    return _gap_of(x, w, dy, dx, lambda k: k // 2, lambda k: k // 2, (w.shape[1],) * 2)
 
 
 @gap.accepted("np.roll and loops")
@@ -549,7 +587,8 @@ def p4_lift(x, w):
 
 
 @lift.mistake("the kernel turns clockwise",
-              hint="np.rot90 turns counter-clockwise; with a negative count it turns the other way.")
+              hint="np.rot90 turns counter-clockwise; with a negative count it turns the other way. Or, if you turn "
+                   "the image: by −r, and the result back by r.")
 def _(x, w):
     return np.stack([signal.correlate(x, np.rot90(w, -r)) for r in range(4)])
 
@@ -603,6 +642,13 @@ def _(x, w):
               hint="r counts from 0: the first map has the kernel as it is.")
 def _(x, w):
     return np.stack([signal.correlate(x, np.rot90(w, r - 1)) for r in range(4)])
+
+
+@lift.mistake("the turns add up",
+              hint="The kernel that is turned by r is turned already: 0, 1, 3 and 6 quarters in all. Turn the kernel "
+                   "that was given by r, or the turned one by one quarter.")
+def _(x, w):
+    return np.stack([signal.correlate(x, np.rot90(w, r)) for r in (0, 1, 3, 6)])
 
 
 @lift.mistake("the kernel turns by half a turn each time", hint="R is a quarter: np.rot90(w, r), not 2 * r.")
@@ -702,7 +748,8 @@ later = Question(
             "For r = 0 nothing turns and nothing moves. The others need both: the kernels turn, and each meets the map "
             "r places further on.",
         "Maps 0 and 2 are right, maps 1 and 3 are not":
-            "One of the two goes backwards: `np.rot90` turns counter-clockwise, and the kernel of map m is m − r.",
+            "One of the two, or both, goes backwards: `np.rot90` turns counter-clockwise, and the kernel of map m is "
+            "m − r.",
         "The shape is (4, 4, H′, W′)":
             "The sum runs over the four maps of the input. Only r is left.",
     },
@@ -751,7 +798,9 @@ def _(y, w):
     return _p4(y, w, which=lambda r, m: r - m)
 
 
-@later.mistake("the kernels turn clockwise", hint="np.rot90(w, r) turns counter-clockwise, np.rot90(w, −r) clockwise.")
+@later.mistake("the kernels turn clockwise",
+               hint="np.rot90(w, r) turns counter-clockwise, np.rot90(w, −r) clockwise. Or, if you turn the maps: by "
+                    "−r, and the result back by r.")
 def _(y, w):
     return _p4(y, w, turn=lambda tap, r: np.rot90(tap, -r))
 
@@ -760,6 +809,32 @@ def _(y, w):
                hint="Both go backwards: the turn is np.rot90(…, r), and map m meets kernel m − r.")
 def _(y, w):
     return _p4(y, w, turn=lambda tap, r: np.rot90(tap, -r), which=lambda r, m: m + r)
+
+
+@later.mistake("the turns add up",
+               hint="The kernels that are turned by r are turned already: 0, 1, 3 and 6 quarters in all. Turn the "
+                    "kernels that were given by r, or the turned ones by one quarter.")
+def _(y, w):
+    return _p4(y, w, turn=lambda tap, r: np.rot90(tap, r * (r + 1) // 2))
+
+
+@later.mistake("the turns and the places add up",
+               hint="The kernels that are turned and moved by r are so already: 0, 1, 3 and 6 steps in all. Begin with "
+                    "the kernels that were given for each r.")
+def _(y, w):
+    return later.reference(y, w)[[0, 1, 3, 2]]
+
+
+@later.mistake("the sum goes on from map to map",
+               hint="Each map contains the maps before it. The sum begins with zero for each r.")
+def _(y, w):
+    return np.cumsum(later.reference(y, w), axis=0)
+
+
+@later.mistake("each map is the sum of all four",
+               hint="One array, filled by `+=` for all r, is four times the same. Begin with new zeros for each r.")
+def _(y, w):
+    return np.stack([later.reference(y, w).sum(axis=0)] * 4)
 
 
 @later.mistake("each kernel is turned by its own number",
@@ -900,20 +975,19 @@ def _blur(x, taps=(1 / 4, 1 / 2, 1 / 4), before=1, mode="wrap"):
 
 subsample = Question(
     "blur_subsample", title="Blur, then subsample", points=2, kind="mend",
-    asks="Write `blur_subsample(x, s)`: the image blurred with [1, 2, 1]/4 in each axis on a torus, and of the result "
+    asks="Mend `blur_subsample(x, s)`: the image blurred with [1, 2, 1]/4 in each axis on a torus, and of the result "
          "every s-th row and column.",
     reference=lambda x, s: _blur(x)[::s, ::s],
     cases=lambda rng: (numbers(rng, unequal(rng, 3, 9)), int(rng.integers(2, 4))),
     minutes=15, level=2,
     text=r"""
-        It should be what a layer with stride s needs so that a shift of the image by one pixel changes the kept pixels
-        little. Two things are wrong with it. Of the three taps the middle one lies on the pixel that is blurred, and
-        row 0 and column 0 are kept.
+        A shift of the image by one pixel should change the kept pixels little. Two things are wrong with the function.
+        Of the three taps the middle one lies on the pixel that is blurred, and row 0 and column 0 are kept.
     """,
     hints={
         "Where to begin":
             "Which pixels does the blur see in the function that is given? Which should it see?",
-        "Only the first row and the first column are wrong":
+        "Only the border is wrong":
             "On a torus the neighbour above row 0 is the last row, not a row of zeros.",
         "Everything is moved by one pixel":
             "The padding has one row and one column on each side, so that the middle tap lies on the pixel itself.",

@@ -14,9 +14,9 @@ def _gain(w, phi):
 
 
 def _kernel_and_frequencies(rng):
-    """k taps and n ≠ k frequencies, so that exchanged axes break."""
+    """k taps and n ≠ k frequencies, so that exchanged axes break; none of an FFT that somebody would pad to."""
     k, n = unequal(rng, 3, 9)
-    return numbers(rng, k), rng.integers(-49, 50, n) / 100
+    return numbers(rng, k), rng.integers(-47, 48, n) / 97
 
 
 # ---- the gain of a kernel --------------------------------------------------------------------------------------------
@@ -135,6 +135,20 @@ def _(w, phi):
     return _gain(w, phi / len(w))
 
 
+@response.mistake("the nearest place of a padded FFT: 100 samples",
+                  hint="Frequencies lie between the places of an FFT, however many zeros it has. Compute the sum at φ "
+                       "itself.")
+def _(w, phi):
+    return np.abs(np.fft.fft(w, 100))[np.round(phi * 100).astype(int)]
+
+
+@response.mistake("the nearest place of a padded FFT: 1000 samples",
+                  hint="Frequencies lie between the places of an FFT, however many zeros it has. Compute the sum at φ "
+                       "itself.")
+def _(w, phi):
+    return np.abs(np.fft.fft(w, 1000))[np.round(phi * 1000).astype(int)]
+
+
 @response.accepted("two loops")
 def _(w, phi):
     out = np.zeros(len(phi))
@@ -170,13 +184,15 @@ alias = Question(
     asks="Write `alias_frequency(phi, s)`: of a wave of frequency `phi` every `s`-th pixel is kept; the frequency that "
          "the wave has in the small picture.",
     reference=lambda phi, s: abs(phi * s - np.round(phi * s)),
-    cases=lambda rng: (_frequency(rng), int(rng.integers(2, 7))),
+    cases=lambda rng: _wave_and_stride(rng),
     kind="predict", minutes=10, level=1, practice=True,
     text=r"""
-        `phi` is between 0 and 1/2, in cycles per pixel of the large picture. Return a number in [0, 1/2], in cycles per
-        pixel of the **small** picture. For whole $j$ the waves $\cos 2\pi \varphi j$, $\cos 2\pi (\varphi + 1) j$ and
-        $\cos 2\pi (-\varphi) j$ are the same numbers. So find first how many cycles pass from one kept pixel to the
-        next, and then the number in [0, 1/2] that looks the same.
+        `phi` is between 0 and 1/2, in cycles per pixel of the large picture, and `s` is an integer, at least 2. Return
+        a number in [0, 1/2], in cycles per pixel of the **small** picture.
+
+        For whole $j$ the waves $\cos 2\pi \varphi j$, $\cos 2\pi (\varphi + 1) j$ and $\cos 2\pi (-\varphi) j$ are
+        the same numbers. So find first how many cycles pass from one kept pixel to the next, and then the number in
+        [0, 1/2] that looks the same.
     """,
     hints={
         "The result is above 1/2":
@@ -187,12 +203,16 @@ alias = Question(
 )
 
 
-def _frequency(rng):
-    """Hundredths of a cycle, none of them at a place where rounding decides."""
+def _wave_and_stride(rng):
+    """Slow waves, waves of four cycles and more from one kept pixel to the next, and all between.
+
+    A cycle and a half to two, or three and a half to four, is where a remainder modulo 2 is wrong.
+    """
+    low, high = [(0, 0.5), (0, 0.5), (0.5, 4), (1.5, 2), (3.5, 4), (4, 6), (4, 6), (4, 6)][rng.integers(8)]
     while True:
-        phi = float(rng.integers(3, 50) / 100)
-        if all(abs(2 * phi * s - round(2 * phi * s)) > 0.03 for s in range(2, 7)):
-            return phi
+        phi, s = float(rng.integers(300, 4950) / 10_000), int(rng.integers(2, 12))
+        if low < phi * s < high and abs(2 * phi * s - round(2 * phi * s)) > 0.03:
+            return phi, s                                                # no place where rounding decides
 
 
 @alias.solution
@@ -252,10 +272,36 @@ def _(phi, s):
     return phi * s if phi * s <= 0.5 else 1 - phi * s
 
 
+@alias.mistake("whole cycles are subtracted once only",
+               hint="With a large s several cycles pass from one kept pixel to the next. Subtract all of them.")
+def _(phi, s):
+    return _folded(phi * s, 1)
+
+
+@alias.mistake("whole cycles are subtracted twice only",
+               hint="With a large s more than two cycles pass from one kept pixel to the next. Subtract all of them.")
+def _(phi, s):
+    return _folded(phi * s, 2)
+
+
+def _folded(cycles, times):
+    for _ in range(times):
+        if cycles > 1:
+            cycles -= 1
+    return cycles if cycles <= 0.5 else 1 - cycles
+
+
 @alias.mistake("always one minus the remainder",
                hint="Only a remainder above one half has to be turned round: 0.7 looks like −0.3, but 0.3 is 0.3.")
 def _(phi, s):
     return 1 - phi * s % 1
+
+
+@alias.mistake("pairs of cycles are subtracted",
+               hint="A wave looks the same after one cycle already: take the remainder modulo 1, not modulo 2.")
+def _(phi, s):
+    rest = phi * s % 2
+    return rest if rest <= 0.5 else abs(1 - rest)
 
 
 @alias.mistake("half cycles are subtracted in place of whole ones",
@@ -268,6 +314,12 @@ def _(phi, s):
 def _(phi, s):
     rest = phi * s % 1
     return rest if rest <= 0.5 else 1 - rest
+
+
+@alias.mistake("measured: the strongest wave of a hundred samples",
+               hint="A hundred samples tell hundredths of a cycle apart, and no frequency between them.")
+def _(phi, s):
+    return np.argmax(np.abs(np.fft.rfft(np.cos(2 * np.pi * phi * s * np.arange(100))))) / 100
 
 
 @alias.accepted("one cycle after the other is subtracted")
@@ -283,12 +335,6 @@ def _(phi, s):
     return np.arccos(np.cos(2 * np.pi * phi * s)) / (2 * np.pi)
 
 
-@alias.accepted("measured: the strongest wave of a hundred samples")
-def _(phi, s):
-    spectrum = np.abs(np.fft.rfft(np.cos(2 * np.pi * phi * s * np.arange(100))))
-    return np.argmax(spectrum) / 100
-
-
 # ---- a convolution by transforms -------------------------------------------------------------------------------------
 
 fft = Question(
@@ -297,7 +343,8 @@ fft = Question(
          "spectra.",
     reference=signal.fft_convolve,
     cases=lambda rng: (image(rng), kernel(rng, 2, 6)),
-    minutes=20, level=2, needs=("fft", "fft2", "fftn", "rfft", "rfft2", "rfftn"),
+    minutes=20, level=2,
+    needs=("fft", "fft2", "fftn", "rfft", "rfft2", "rfftn", "ifft", "ifft2", "ifftn", "irfft", "irfft2", "irfftn"),
     text=r"""
         Use the transforms of `np.fft` and no sum over the kernel. The product of two spectra is a *circular*
         convolution; asked is the **full** linear one,
@@ -417,6 +464,24 @@ def _(x, w):
     shape = _full(x, w)
     x, w = (np.pad(a, [(0, n - k) for n, k in zip(shape, a.shape, strict=True)]) for a in (x, w))
     return np.fft.ifft(np.fft.fft(x) * np.fft.fft(w)).real
+
+
+@fft.mistake("the result is all zeros",
+             hint="Is the imaginary part taken? It is zero up to rounding; or is nothing stored in what you return?")
+def _(x, w):
+    return np.zeros(_full(x, w))
+
+
+@fft.mistake("the result is rolled by half its size",
+             hint="`fftshift` puts frequency 0 of a spectrum into the middle, for looking at it. Leave it out here.")
+def _(x, w):
+    return np.fft.fftshift(signal.fft_convolve(x, w))
+
+
+@fft.mistake("the kernel is flipped and its spectrum conjugated",
+             hint="The two undo each other but for a shift by k − 1. The plain product of spectra needs neither.")
+def _(x, w):
+    return np.roll(signal.fft_convolve(x, w), [1 - k for k in w.shape], (0, 1))
 
 
 @fft.accepted("complex transforms of a power of two, cut to size")
@@ -640,8 +705,8 @@ def _notch_properties(answer, phi):
     return {
         "number of taps": float(len(w)),
         "sum of the taps, the response at frequency 0": float(w.sum()),
-        "it is its own mirror image (1 is yes)": float(np.abs(w - w[::-1]).max() < 1e-3),
-        **{f"gain 0 at frequency {f:.2f} (1 is yes)": float(_gain(w, [f])[0] < 3e-4) for f in phi},
+        "it is its own mirror image (1 yes, 0 no)": float(np.abs(w - w[::-1]).max() < 1e-3),
+        **{f"the wave of frequency {f:.2f} is removed (1 yes, 0 no)": float(_gain(w, [f])[0] < 3e-4) for f in phi},
     }
 
 
@@ -650,10 +715,14 @@ notch = Question(
     asks="Write `notch_kernel(phi)`: the shortest symmetric kernel that keeps the mean and removes the waves of every "
          "frequency in `phi`.",
     reference=_notch,
-    # no frequency is twice another, or a quarter away from it: a wrong kernel shall not remove a wave by chance
-    cases=lambda rng: (rng.choice([17, 19, 23, 29, 31, 37, 41, 43], rng.integers(1, 4), replace=False) / 100,),
+    # none is twice another, a quarter away from it, or 1/2 minus it: a wrong kernel shall not remove a wave by chance
+    cases=lambda rng: (rng.choice([17, 19, 23, 29, 37, 41, 43, 47], rng.integers(1, 4), replace=False) / 100,),
     measure=_notch_properties, kind="design", minutes=25, level=2,
     text=r"""
+        A kernel multiplies the wave of frequency $\varphi$ by
+
+        $$\hat w(\varphi) = \sum_{u=0}^{k-1} w_u\, e^{-2\pi \mathrm{i}\, \varphi u}$$
+
         The n frequencies are different, above 0 and below 1/2. Return the taps $w_0, \dots, w_{k-1}$ with
 
         - as few taps as possible,

@@ -21,9 +21,8 @@ def _fit_and_target(rng):
 
 learned = Question(
     "learned_amplitude", title="How much of a wave is learned", points=1,
-    asks="Write `learned_amplitude(fit, target, cycles)`: how much of the target's wave that goes up and down m times "
-         "a "
-         "fit holds, for each m in `cycles`.",
+    asks="Write `learned_amplitude(fit, target, cycles)`: for each m in `cycles`, how much of the target's wave of m "
+         "cycles the fit holds.",
     reference=lambda fit, target, cycles: np.real(np.fft.fft(fit)[cycles] / np.fft.fft(target)[cycles]),
     cases=_fit_and_target,
     minutes=10, level=1, practice=True,
@@ -124,6 +123,12 @@ def _(fit, target, cycles):
 @learned.mistake("all waves are returned", hint="Only the waves in `cycles` are asked for, in their order.")
 def _(fit, target, cycles):
     return np.real(np.fft.fft(fit) / np.fft.fft(target))
+
+
+@learned.mistake("the numbers stand in the order of the waves",
+                 hint="`cycles` is in any order, and the numbers must be in the same: do not sort them.")
+def _(fit, target, cycles):
+    return np.real(np.fft.fft(fit) / np.fft.fft(target))[sorted(cycles)]
 
 
 @learned.accepted("half spectra")
@@ -317,15 +322,21 @@ def _(q, b):
 
 
 def _rates(rng):
-    """A share, a learning rate and eigenvalues on both sides of 1 / rate; no number of steps is on the edge."""
+    """A share, a learning rate and eigenvalues on both sides of 1 / rate.
+
+    In two cases of three, one step or two leave exactly the share, in any precision; in the others a component needs
+    hundreds of steps. No other number of steps is on the edge.
+    """
     rate = 2.0 ** -int(rng.integers(1, 6))
+    tie = rng.integers(3) > 0
     while True:
-        share = float(rng.choice([0.5, 0.2, 0.1, 0.05, 0.02, 0.01]))
-        kept = rng.integers(2, 31, rng.integers(3, 6)) / 32
+        share = float(rng.choice([0.5, 0.25] if tie else [0.2, 0.1, 0.05, 0.02, 0.01]))
+        kept = np.append(rng.integers(2, 31, rng.integers(2, 5)) / 32, 1 / 2 if tie else 127 / 128)
         count = np.log(share) / np.log(kept)
-        kept *= rng.permutation(np.resize([1, -1], len(kept)))
-        edge = np.abs([count - np.round(count), 1 / count - np.round(1 / count)]).min()
-        if edge > 0.002 and np.abs(count - np.round(count)).min() > 0.02 and np.ptp(np.ceil(count)) > 2:
+        other = count[kept != 1 / 2]
+        if np.ptp(np.ceil(count)) > 2 and np.abs(other - np.round(other)).min() > 0.02 and \
+                np.abs(1 / other - np.round(1 / other)).min() > 0.002:
+            kept = rng.permutation(kept * rng.permutation(np.resize([1, -1], len(kept))))
             return share, rate, (1 - kept) / rate
 
 
@@ -371,6 +382,30 @@ def _kept(rate, eigenvalues):
                hint="One step earlier more than the share is left. Round up.")
 def _(share, rate, eigenvalues):
     return np.floor(np.log(share) / np.log(_kept(rate, eigenvalues)))
+
+
+def _more_than_needed(share, rate, eigenvalues):
+    return np.floor(np.log(share) / np.log(np.abs(1 - rate * eigenvalues))) + 1
+
+
+_TIE = ("less than the share is left, where at most the share is asked",
+        "Where exactly the share is left it is enough: stop at `left <= share`, round up with `ceil`.")
+
+
+@steps.mistake(*_TIE)
+def _(share, rate, eigenvalues):
+    return _more_than_needed(share, rate, eigenvalues)
+
+
+@steps.mistake(*_TIE)
+def _(share, rate, eigenvalues):
+    return _more_than_needed(share, rate, eigenvalues.astype(np.float64))
+
+
+@steps.mistake("a loop ends after a hundred steps",
+               hint="A component that keeps nearly all needs hundreds of steps: go on until at most the share is left.")
+def _(share, rate, eigenvalues):
+    return np.minimum(steps.reference(share, rate, eigenvalues), 100)
 
 
 @steps.mistake("the number of steps is rounded to the nearest",
@@ -480,7 +515,7 @@ def _(share, rate, eigenvalues):
 
 @steps.accepted("all of a table's steps, counted")
 def _(share, rate, eigenvalues):
-    left = (1 - rate * eigenvalues.astype(float)) ** np.arange(400)[:, None]
+    left = (1 - rate * eigenvalues.astype(float)) ** np.arange(1000)[:, None]
     return np.sum(np.abs(left) > share, axis=0)
 
 
@@ -510,7 +545,7 @@ def _largest(picture):
 bands = Question(
     "band_shares", title="The energy in each band", points=2,
     asks="Mend `band_shares(image, edges)`: the share of an image's energy that lies in each band of frequencies.",
-    reference=lambda picture, edges: _shares(np.abs(np.fft.fft2(picture)) ** 2, _largest(picture), edges),
+    reference=lambda image, edges: _shares(np.abs(np.fft.fft2(image)) ** 2, _largest(image), edges),
     cases=_image_and_edges,
     kind="mend", minutes=20, level=2,
     text=r"""
@@ -519,15 +554,15 @@ bands = Question(
         (included) to `high` (not included) by the larger of $|\varphi_\text{rows}|$ and
         $|\varphi_\text{columns}|$, in cycles per pixel.
 
-        `image` is (H, W), `edges` a growing list of numbers from 0 to 9/16; the bands lie between neighbours in it.
-        Return one number less than there are edges. The function is wrong in two places, and in both it forgets the
-        negative frequencies.
+        `image` is (H, W), `edges` a growing list of frequencies, which need not begin at 0 or reach 1/2; the bands lie
+        between neighbours in it. Return one number less than there are edges. The function is wrong in two places, and
+        in both it forgets the negative frequencies.
     """,
     hints={
         "A fast wave is found among the slow ones":
-            "Try it with a picture that alternates along its rows' numbers, `(-1) ** np.arange(8)` as a column. Which "
+            "Try it with a picture whose rows are +1 and −1 in turn, `(-1) ** np.arange(8)` as a column. Which "
             "frequencies does `np.fft.fftfreq` give, and which is the larger of −1/2 and 0?",
-        "The shares are a little off, and add up to 1 all the same":
+        "The shares are a little off":
             "`rfft2` leaves out the negative frequencies of the columns, as their energy is known. Is it counted?",
     },
 )
@@ -547,9 +582,9 @@ def band_shares(image, edges):
     ])
 
 
-@bands.given("the function as it is given",
-             hint="This is the function that was given. Which waves stand at negative frequencies, and which are left "
-                  "out by `rfft2`?")
+@bands.given("the numbers are still those of the given function",
+             hint="Which waves stand at negative frequencies, and which are left out by `rfft2`? A modulus that is "
+                  "taken after the maximum comes too late: max(−0.4, 0) is 0.")
 def _(image, edges):
     """(H, W), edges  →  one share less than edges"""
     energy = np.abs(np.fft.rfft2(image)) ** 2
@@ -612,6 +647,15 @@ def _(image, edges):
 def _(image, edges):
     energy = np.abs(np.fft.rfft2(image)) ** 2
     energy[:, 1:] *= 2
+    return _shares(energy, _largest(image)[:, :energy.shape[1]], edges)
+
+
+@bands.mistake("the last column of the half spectrum counts once where the width is odd",
+               hint="Where the width is odd, the last column is no wave of frequency 1/2: it has a partner, and counts "
+                    "twice.")
+def _(image, edges):
+    energy = np.abs(np.fft.rfft2(image)) ** 2
+    energy[:, 1:-1] *= 2
     return _shares(energy, _largest(image)[:, :energy.shape[1]], edges)
 
 
@@ -767,7 +811,8 @@ places = Question(
         $$\sum_{j} \cos(2 \pi\, b_j \Delta / n), \qquad \Delta = 1, \dots, n - 1$$
 
         Choose (n − 1) / 2 frequencies $b_j$, whole numbers of cycles round the ring, for which this number is the same
-        at every distance. Return an array of shape ((n − 1) / 2,). Any such frequencies are right.
+        at every distance, and smaller than at $\Delta = 0$, so that places differ. Return an array of shape
+        ((n − 1) / 2,). Any such frequencies are right.
 
         A linear model on these features, with a constant beside them, treats all places alike: no neighbour is nearer
         than another, and it learns nothing about a place from the places beside it.
@@ -789,9 +834,8 @@ def place_frequencies(n):
     return np.arange(1, (n + 1) // 2)
 
 
-@places.mistake("the frequencies begin with zero",
-                hint="The frequency 0 is 1 at every place: it tells none from another, and one that is needed is left "
-                     "out.")
+@places.mistake("one frequency is 0 or a multiple of n",
+                hint="Its cosine is 1 at every place: it tells none from another, and one that is needed is left out.")
 def _(n):
     return np.arange((n - 1) // 2)
 
@@ -812,7 +856,8 @@ def _(n):
     return np.ones((n - 1) // 2, dtype=int)
 
 
-@places.mistake("all frequencies are zero", hint="The frequency 0 is 1 at every place: it tells none from another.")
+@places.mistake("all frequencies are 0 or multiples of n",
+                hint="Their cosines are 1 at every place: they tell none from another.")
 def _(n):
     return np.zeros((n - 1) // 2, dtype=int)
 
@@ -823,7 +868,7 @@ def _(n):
     return np.arange(1, (n + 1) // 2) / n
 
 
-@places.mistake("frequencies from the middle of the spectrum, some of them twice",
+@places.mistake("b and n − b are both there",
                 hint="The waves b and n − b have the same cosine: together they count twice, and others are missing.")
 def _(n):
     return np.arange((n - 1) // 2) + (n + 3) // 4
