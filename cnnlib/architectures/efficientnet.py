@@ -64,7 +64,7 @@ class EfficientNet(nn.Module):
     def __init__(self, stages=B0, num_classes: Positive = 1000, in_channels: Positive = 3,
                  width_mult: PositiveNumber = 1.0, depth_mult: PositiveNumber = 1.0, resolution: Positive = 224,
                  stem: Positive = 32, stem_stride=2, dropout=0.2, stochastic_depth=0.2, norm=nn.BatchNorm2d,
-                 squeeze: bool = True, activation: Maker = nn.SiLU):
+                 squeeze=True, activation: Maker = nn.SiLU):
         super().__init__()
         check_rows(self, "stages", stages, "expansion", "channels", "blocks", "stride", "kernel_size")
         self.in_channels, self.resolution = in_channels, resolution

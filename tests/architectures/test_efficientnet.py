@@ -32,7 +32,6 @@ BAD = [
     (EfficientNet, (), {"stochastic_depth": 2.0}, "p must be from 0 to 1, got"),
     (small_efficientnet, (10, 0), {}, "in_channels must be at least 1, got 0"),
     (small_efficientnet(), (torch.zeros(2, 3, 28, 28),), {}, r"EfficientNet: input must be \(N, 1, H, W\), got shape"),
-    (EfficientNet, (), {"squeeze": "no"}, "EfficientNet: squeeze must be"),
     (efficientnet_lite0, (10,), {"pretrained": True}, "pretrained weights are of 1000 classes and 3 channels, got 10"),
     (normalize_lite0, (np.zeros((1, 3, 4, 5)),), {}, "normalize_lite0: x must be a tensor of floats, got"),
     (normalize_lite0, (torch.zeros(3, 4, 5),), {}, r"normalize_lite0: x must be \(N, 3, H, W\), got shape \(3, 4, 5\)"),
