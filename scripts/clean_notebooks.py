@@ -10,16 +10,15 @@ import nbclient
 import nbformat
 import typer
 
+from cnnlib.grading.text import METADATA
+
 ROOT = Path(__file__).resolve().parent.parent
 CHECKED = "nbval-check-output"
 
 
 def cleaned(notebook):
     """Remove outputs (but those of tagged cells), execution counts and what an editor left in the metadata."""
-    notebook.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    })
+    notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue

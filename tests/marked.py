@@ -59,3 +59,8 @@ def unanswered(*_):
 
 def ended(*_):
     raise Stopped("crash", "the process ended by itself, with exit status 3")
+
+
+def backticks(html):
+    """A page with its code between backticks, as it is written."""
+    return html.replace("<code>", "`").replace("</code>", "`")

@@ -44,7 +44,7 @@ def check(answer, seed=0, seconds=SECONDS):
     names = list(inspect.signature(question.reference).parameters)
     judged = [_judge(question, names, case, want, result)
               for case, want, result in zip(cases, expected, results, strict=False)]
-    return _verdict(question, cases, expected, judged, results, seconds, used(answer))
+    return _verdict(question, cases, expected, judged, results, seconds, used(answer) if question.has_rules else ())
 
 
 def _verdict(question, cases, expected, judged, results, seconds, names):

@@ -118,7 +118,7 @@ class _Marking:
         cases, expected, names = _cases(question.name, _week_of(question), self.seed)
         judged, end = [], time.monotonic() + self._seconds(QUESTION_SECONDS)
         # before the calls, and whatever they give: what is asked tells nothing about how they are judged
-        used = self.sandbox.names(question.name, end - time.monotonic()) if question.forbids or question.needs else []
+        used = self.sandbox.names(question.name, end - time.monotonic()) if question.has_rules else []
         for inputs, want in zip(cases, expected, strict=True):
             remaining = end - time.monotonic()
             if remaining <= 0:

@@ -29,7 +29,8 @@ class Question:
 
     name: what the student defines; it is the question's id everywhere.  title, points ≥ 1.
     asks: what is asked, in a sentence or two; the text begins with it and every verdict repeats it.
-    reference(*args): the answer.  cases(rng): the arguments of one random case; never square, never constant.
+    reference(*args): the answer.  cases(rng), or cases(rng, turn): the arguments of one random case; never square,
+    never constant.  turn counts the cases of a draw, so that those of different kinds can take turns.
     tolerance: |got − expected| ≤ tolerance · (1 + |expected|).
     kind: "implement" a formula, "predict" numbers, "mend" a function that is wrong, or "design" something that has
     wanted properties.  minutes: of work.  level: 1 to 3.  practice: it stands in the chapter too, with its solution.
@@ -97,8 +98,9 @@ class Question:
 
     def draw_cases(self, seed=0, count=CASES):
         """`count` cases from the seed; every second one has its arrays in float32."""
-        rng = np.random.default_rng(seed)
-        return [_cast(self.cases(rng), np.float32 if i % 2 else np.float64) for i in range(count)]
+        rng, in_turn = np.random.default_rng(seed), len(inspect.signature(self.cases).parameters) > 1
+        drawn = [self.cases(rng, i) if in_turn else self.cases(rng) for i in range(count)]
+        return [_cast(case, np.float32 if i % 2 else np.float64) for i, case in enumerate(drawn)]
 
     def numbers(self, answer, arguments):
         """What is compared of an answer to these arguments: its numbers, or the properties of a design.  → array
@@ -131,6 +133,11 @@ class Question:
             return self.same(self.numbers(answer, arguments), self.expected(arguments))
         except Exception:
             return False
+
+    @property
+    def has_rules(self):
+        """Whether it matters which names an answer uses."""
+        return bool(self.forbids or self.needs)
 
     def broken_rule(self, names):
         """What of `forbids` and `needs` an answer that uses these names does not keep, as a Mistake, or None."""

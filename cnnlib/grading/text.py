@@ -10,6 +10,9 @@ import textwrap
 import nbformat
 
 STUB = "# your code here\nraise NotImplementedError()"
+# Of every notebook that is committed.
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
 LEVELS = {1: "●", 2: "●●", 3: "●●●"}
 
 
@@ -56,11 +59,15 @@ def _hints(question, form):
 
 
 def _code(text, cell_id, **metadata):
-    return nbformat.v4.new_code_cell(text, id=cell_id, metadata=metadata)
+    return nbformat.v4.new_code_cell(text, id=cell_id[:64], metadata=metadata)
 
 
 def _markdown(text, cell_id):
-    return nbformat.v4.new_markdown_cell(text, id=cell_id)
+    return nbformat.v4.new_markdown_cell(text, id=cell_id[:64])
+
+
+def _label(question):
+    return f"ex-{question.name.replace('_', '-')}"
 
 
 def solutions_notebook(week, questions):
@@ -76,19 +83,17 @@ def solutions_notebook(week, questions):
         name = question.name
         marks = {"schema_version": 3, "locked": False, "task": False}
         cells += [
-            _markdown(f"{text}\n\n{hints}".strip(), f"text-{name}"[:64]),
-            _code(solution(question), f"answer-{name}"[:64],
+            _markdown(f"{text}\n\n{hints}".strip(), f"text-{name}"),
+            _code(solution(question), f"answer-{name}",
                   nbgrader={**marks, "grade": False, "solution": True, "grade_id": name}),
             _code("### BEGIN HIDDEN TESTS\n"
-                  f"assert check({name}).passed\n### END HIDDEN TESTS\ncheck({name})", f"check-{name}"[:64],
+                  f"assert check({name}).passed\n### END HIDDEN TESTS\ncheck({name})", f"check-{name}",
                   nbgrader={**marks, "grade": True, "solution": False, "locked": True, "points": question.points,
                             "grade_id": f"check_{name}"}),
         ]
-    return nbformat.v4.new_notebook(cells=cells, metadata=_METADATA)
+    return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
 
 
-_METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-             "language_info": {"name": "python"}}
 _FRONT = """\
 # Exercises · Week {week}
 
@@ -105,18 +110,18 @@ property and is judged by that property alone. Hints are folded: open one when y
 
 def exercise_cells(question):
     """A question in its chapter: words, hints, stub and check; then the answer, folded.  → list of cells"""
-    label = f"ex-{question.name.replace('_', '-')}"
+    label = _label(question)
     hints = _hints(question, "~~~{{dropdown}} {symptom}\n{hint}\n~~~")
     start = f"```{{exercise-start}} {question.title}\n:label: {label}\n```\n\n{words(question)}\n\n{hints}".strip()
     run = f"check({question.name})"
     hidden = {"jupyter": {"source_hidden": True}}
     return [
-        _markdown(start, f"{label}-start"[:64]), _code(stub(question), f"{label}-stub"[:64], tags=["exercise"]),
-        _code(run, f"{label}-check"[:64], tags=["exercise"]), _markdown("```{exercise-end}\n```", f"{label}-end"[:64]),
-        _markdown(f"```{{solution-start}} {label}\n:class: dropdown\n```", f"{label}-answer-start"[:64]),
-        _code(answer(question), f"{label}-answer"[:64], tags=["solution"], **hidden),
-        _code(run, f"{label}-answer-check"[:64], tags=["solution"], **hidden),
-        _markdown("```{solution-end}\n```", f"{label}-answer-end"[:64]),
+        _markdown(start, f"{label}-start"), _code(stub(question), f"{label}-stub", tags=["exercise"]),
+        _code(run, f"{label}-check", tags=["exercise"]), _markdown("```{exercise-end}\n```", f"{label}-end"),
+        _markdown(f"```{{solution-start}} {label}\n:class: dropdown\n```", f"{label}-answer-start"),
+        _code(answer(question), f"{label}-answer", tags=["solution"], **hidden),
+        _code(run, f"{label}-answer-check", tags=["solution"], **hidden),
+        _markdown("```{solution-end}\n```", f"{label}-answer-end"),
     ]
 
 
@@ -129,7 +134,7 @@ def fill_in(notebook, week, questions):
     end, and for a chapter without "## References".
     """
     for question in (q for q in questions if q.practice):
-        label = f":label: ex-{question.name.replace('_', '-')}\n"
+        label = f":label: {_label(question)}\n"
         starts = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and
                   (cell.source.strip() == f"exercise: {question.name}" or
                    cell.source.startswith("```{exercise-start}") and label in cell.source + "\n")]

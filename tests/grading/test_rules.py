@@ -15,6 +15,7 @@ from cnnlib.grading.names import LENGTH, MOST, used
 from cnnlib.grading.sandbox import Sandbox, SandboxUnavailable, TrustingSandbox, check_available
 from tests.grading.cells import FIND, notebook
 from tests.grading.own import FORBIDS, NEEDS, ask, by_hand, by_spectrum
+from tests.marked import backticks
 
 LOOP = """
 def by_hand(x, w):
@@ -28,11 +29,6 @@ def by_spectrum(x, w):
     n = len(x) + len(w) - 1
     return np.fft.irfft(np.fft.rfft(x, n) * np.fft.rfft(w, n), n)
 """
-
-
-def shown(verdict):
-    """What a page shows of a verdict, code between backticks."""
-    return verdict._repr_html_().replace("<code>", "`").replace("</code>", "`")
 
 
 def defined(source, name="by_hand"):
@@ -201,7 +197,7 @@ def test_right_numbers_by_a_forbidden_way_do_not_pass():
     verdict = check(defined("def by_hand(x, w): return np.convolve(x, w)"))
     assert not verdict.passed and verdict.status == "wrong" and verdict.case is None and verdict.failed == 0
     assert verdict.headline == "not yet: the numbers are right, but it uses `convolve`, which is not allowed here"
-    for text in (repr(verdict), shown(verdict)):
+    for text in (repr(verdict), backticks(verdict._repr_html_())):
         assert "the numbers are right, but it uses `convolve`" in text
         assert "Write it without `convolve`, `correlate`, `polymul`, `Polynomial` or `fftconvolve`" in text
         assert "smallest failing case" not in text
@@ -219,7 +215,7 @@ def test_wrong_numbers_are_told_first_and_the_rule_too():
     verdict = check(defined("def by_hand(x, w): return -np.convolve(x, w)"))
     assert verdict.headline.startswith("not yet: wrong in 20 of 20") and verdict.case is not None
     assert verdict.mistake.name == "the sign is reversed"
-    for text in (repr(verdict), shown(verdict)):
+    for text in (repr(verdict), backticks(verdict._repr_html_())):
         assert text.index("the sign is reversed") < text.index("Whatever the numbers: it uses `convolve`")
     assert "Whatever" not in repr(check(defined("def by_hand(x, w): return -x")))
     assert "Whatever" not in repr(check(defined("def by_hand(x, w): return np.convolve(x, w)[99]")))
@@ -342,20 +338,20 @@ def test_reports_tell_the_rule(tmp_path):
                      "def by_spectrum(x, w): return 2 * np.convolve(x, w)")
     result = Result("Ada", "Ada", json.loads(json.dumps(record)))
     reports.write([result], tmp_path, 1)
-    told = "not yet: the numbers are right, but it uses convolve, which is not allowed here"
-    page = BeautifulSoup((tmp_path / "html" / "students" / "Ada.html").read_text(), "html.parser")
+    told = "not yet: the numbers are right, but it uses `convolve`, which is not allowed here"
+    page = BeautifulSoup(backticks((tmp_path / "html" / "students" / "Ada.html").read_text()), "html.parser")
     section = " ".join(page.find(id="by_hand").text.split())
-    assert told in section and "Write it without convolve" in section and "smallest failing case" not in section
+    assert told in section and "Write it without `convolve`" in section and "smallest failing case" not in section
     assert "Whatever the numbers: it does not use" in page.find(id="by_spectrum").text
-    page = BeautifulSoup((tmp_path / "html" / "index.html").read_text(), "html.parser")
+    page = BeautifulSoup(backticks((tmp_path / "html" / "index.html").read_text()), "html.parser")
     mistakes = page.find(attrs={"aria-label": "The most common mistakes"}).text
     assert "it uses `convolve`, which is not allowed here" in mistakes and "like none of the known" not in page.text
     tests = {test["name"]: test for test in json.loads((tmp_path / "gradescope" / "Ada.json").read_text())["tests"]}
-    assert tests["by_hand"]["score"] == 0 and told in tests["by_hand"]["output"].replace("`", "")
+    assert tests["by_hand"]["score"] == 0 and told in tests["by_hand"]["output"]
     assert "Hint: Write it without" in tests["by_hand"]["output"]
     assert "Whatever the numbers: it does not use" in tests["by_spectrum"]["output"]
-    assert told in (tmp_path / "grades.csv").read_text().replace("`", "")
-    assert told in explain(result, "by_hand").replace("`", "") and "# To replay" not in explain(result, "by_hand")
+    assert told in (tmp_path / "grades.csv").read_text()
+    assert told in explain(result, "by_hand") and "# To replay" not in explain(result, "by_hand")
     assert "# To replay" in explain(result, "by_spectrum")
 
 

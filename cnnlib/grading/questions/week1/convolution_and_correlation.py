@@ -7,21 +7,12 @@ from cnnlib.scratch import signal
 from ...question import Question
 from ..cases import numbers, unequal
 
-
-def _turn(rng):
-    """How often a generator was asked this before: cases of different kinds take turns by it."""
-    seeds = rng.bit_generator.seed_seq
-    seeds.spawn(1)
-    return seeds.n_children_spawned - 1
-
-
 # ---- convolve1d_full -------------------------------------------------------------------------------------------------
 
-def _two_sequences(rng):
+def _two_sequences(rng, turn):
     """Either may be the longer one; at times one of them has one number only."""
-    turn = _turn(rng) % 5
     n, k = rng.integers(1, 9), rng.integers(1, 6)
-    return numbers(rng, 1 if turn == 1 else n), numbers(rng, 1 if turn == 3 else k)
+    return numbers(rng, 1 if turn % 5 == 1 else n), numbers(rng, 1 if turn % 5 == 3 else k)
 
 
 convolve1d = Question(
@@ -57,47 +48,40 @@ def convolve1d_full(x, w):
     return out
 
 
-def _full(x, w):
-    out = np.zeros(len(x) + len(w) - 1)
-    for i, u in np.ndindex(len(x), len(w)):
-        out[i + u] += x[i] * w[u]
-    return out
-
-
 @convolve1d.mistake("the kernel is not flipped",
                     hint="This is cross-correlation. The index of x falls while that of w rises: x[i − u]·w[u].")
 def _(x, w):
-    return _full(x, w[::-1])
+    return signal.convolve(x, w[::-1])
 
 
 @convolve1d.mistake("both sequences are flipped",
                     hint="One flip is enough: with two the result comes out backwards.")
 def _(x, w):
-    return _full(x[::-1], w[::-1])
+    return signal.convolve(x[::-1], w[::-1])
 
 
 @convolve1d.mistake("only the places where the kernel lies wholly on the signal",
                     hint='That is "valid". Full begins where the first samples meet, and has n + k − 1 numbers.')
 def _(x, w):
-    return _full(x, w)[len(w) - 1:len(x)]
+    return signal.convolve(x, w)[len(w) - 1:len(x)]
 
 
 @convolve1d.mistake("the output has the length of the signal, cut from the middle",
                     hint='That is "same". Full has n + k − 1 numbers.')
 def _(x, w):
-    return _full(x, w)[len(w) // 2:len(w) // 2 + len(x)]
+    return signal.convolve(x, w)[len(w) // 2:len(w) // 2 + len(x)]
 
 
 @convolve1d.mistake("the output stops at the end of the signal",
                     hint="i goes on to n + k − 2: there the last sample of x meets the last of w.")
 def _(x, w):
-    return _full(x, w)[:len(x)]
+    return signal.convolve(x, w)[:len(x)]
 
 
 @convolve1d.mistake("one number too many at the end",
                     hint="The last overlap is at i = n + k − 2, and i begins at 0: n + k − 1 numbers.")
 def _(x, w):
-    return np.append(_full(x, w), 0)
+    return np.append(signal.convolve(x, w), 0)
 
 
 @convolve1d.mistake("negative indices wrap round",
@@ -111,7 +95,7 @@ def _(x, w):
 
 @convolve1d.mistake("the first sample never meets the kernel", hint="x[0] counts too, also when i − u is 0.")
 def _(x, w):
-    return _full(np.append(0, x[1:]), w)
+    return signal.convolve(np.append(0, x[1:]), w)
 
 
 @convolve1d.mistake("each tap writes over the one before",
@@ -135,13 +119,13 @@ def _(x, w):
 @convolve1d.mistake("the kernel's numbers play no part",
                     hint="A running sum of x alone: the factor w[u] is missing.")
 def _(x, w):
-    return _full(x, np.ones(len(w)))
+    return signal.convolve(x, np.ones(len(w)))
 
 
 @convolve1d.mistake("the signal's numbers play no part",
                     hint="A running sum of w alone: the factor x[i − u] is missing.")
 def _(x, w):
-    return _full(np.ones(len(x)), w)
+    return signal.convolve(np.ones(len(x)), w)
 
 
 @convolve1d.accepted("the definition, with two loops and a condition")
@@ -173,12 +157,11 @@ def _(x, w):
 
 # ---- output_sizes ----------------------------------------------------------------------------------------------------
 
-def _signal_and_kernel(rng):
+def _signal_and_kernel(rng, turn):
     """In turn a kernel as long as the signal, a longer one, one of one tap, and two that are shorter.
 
     The first of these have every remainder modulo 4: code may go wrong at every second even kernel.
     """
-    turn = _turn(rng)
     short, long = sorted(unequal(rng, 1, 14))
     equal = 2 + turn // 5 % 4 + 4 * int(rng.integers(3))
     return [(equal, equal), (short, long), (long, 1), (long, short), (long, short)][turn % 5]
@@ -390,9 +373,8 @@ def _(n, k):
 
 # ---- correlate2d -----------------------------------------------------------------------------------------------------
 
-def _image_kernel_mode(rng):
+def _image_kernel_mode(rng, turn):
     """The modes in turn; in "same" and "full" every third kernel is larger than the image in both axes."""
-    turn = _turn(rng)
     mode, large = signal.MODES[turn % 3], turn // 3 % 3 == 0
     height, width = unequal(rng, 3, 7)
     k_h, k_w = unequal(rng, 1, 6)
