@@ -1,8 +1,8 @@
 """All questions, by week."""
 
-from . import week1
+from . import week1, week2
 
-MODULES = {1: week1}
+MODULES = {1: week1, 2: week2}
 WEEKS = {week: module.QUESTIONS for week, module in MODULES.items()}
 
 _RAISE = object()

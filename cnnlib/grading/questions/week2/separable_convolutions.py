@@ -1,0 +1,3 @@
+"""Week 2: the questions of the notebook `separable_convolutions`."""
+
+QUESTIONS = []
