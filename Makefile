@@ -4,6 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 CLASS := _build/class
 SUBMISSIONS ?= $(CLASS)
+WEEK ?= 1
 OUT ?= $(SUBMISSIONS:/=)-grades
 
 .PHONY: help book serve lab exercises grade test tools test-nbgrader bench bench-architectures bench-grading lock clean
@@ -11,7 +12,7 @@ OUT ?= $(SUBMISSIONS:/=)-grades
 help:
 	@echo "make book        build the book (open _build/html/index.html)"
 	@echo "make test        prove all of it: code, notebooks, exercises, the built pages in a browser"
-	@echo "make lab         open JupyterLab on the exercise sheets"
+	@echo "make lab         open JupyterLab on an exercise sheet  (WEEK=2 for that of another week)"
 	@echo "make grade       mark a class  (SUBMISSIONS=folder OUT=folder; without them a small class of samples)"
 	@echo "make exercises   write each question into the sheets, the solutions and the chapters"
 	@echo "make serve       serve the built book on this machine"
@@ -34,7 +35,7 @@ serve: book
 	$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 8000
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) exercises/week1.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) exercises/week$(WEEK).ipynb
 
 exercises: $(STAMP)
 	$(BIN)/python -m cnnlib.grading exercises
