@@ -16,7 +16,7 @@ def close(got, expected, tolerance):
 def mistake(answers, expected, tolerance):
     """→ (name, hint) of the first mistake that turns what was expected into the answers in every case, or None."""
     answers, expected = list(map(np.asarray, answers)), [np.asarray(want, dtype=np.float64) for want in expected]
-    found = _shape(answers, expected)
+    found = _shape(answers, expected) or _cut(answers, expected, tolerance)
     if found or not all(sorted(got.shape) == sorted(want.shape) for got, want in zip(answers, expected, strict=True)):
         return found
     if not all(np.isfinite(got).all() for got in answers):
@@ -57,6 +57,25 @@ def _shape(answers, expected):
     parts = [f"{abs(d)} {word}{'s' * (abs(d) > 1)} too {'many' if d > 0 else 'few'}"
              for d, word in zip(offsets.pop(), words, strict=True) if d]
     return f"the output has {' and '.join(parts)}", "Count the places for a small case on paper, the smallest there is."
+
+
+def _cut(answers, expected, tolerance):
+    """The right numbers, and in some cases fewer of them or more, along any axis."""
+    pairs = list(zip(answers, expected, strict=True))
+    wrong = [(got, want) for got, want in pairs if got.shape != want.shape]
+    if len(wrong) < EVIDENCE or any(got.ndim != want.ndim for got, want in pairs):
+        return None
+    for got, want in pairs:
+        both = tuple(slice(min(sides)) for sides in zip(got.shape, want.shape, strict=True))
+        if got[both].size == 0 or not close(got[both], want[both], tolerance).all():
+            return None
+    if all(np.less_equal(got.shape, want.shape).all() for got, want in wrong):
+        return ("the output ends too early",
+                "All that is there is right, but the end is missing. Count the places for a small case on paper.")
+    if all(np.greater_equal(got.shape, want.shape).all() for got, want in wrong):
+        return ("the output goes on too far",
+                "It begins right, but more follows than was asked for. Count the places for a small case on paper.")
+    return None
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------

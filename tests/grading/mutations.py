@@ -178,7 +178,7 @@ def run(question, source, cases):
 
 
 def judge(question, seed=0):
-    """What becomes of the breaks.  → {lines: "passes", "fails" (no numbers at all), "unnamed" or the mistake's name}"""
+    """What becomes of the breaks.  → {lines: "passes", "fails" (no wrong numbers), "unnamed" or the mistake's name}"""
     import warnings
 
     cases = question.draw_cases(seed)
@@ -190,7 +190,7 @@ def judge(question, seed=0):
             answers = run(question, source, cases)
             if all(got is not None and question.same(got, want) for got, want in zip(answers, expected, strict=True)):
                 verdicts[lines] = "passes"
-            elif all(got is None for got in answers):
+            elif all(got is None or question.same(got, want) for got, want in zip(answers, expected, strict=True)):
                 verdicts[lines] = "fails"
             else:
                 mistake = question.name_mistake(cases, answers, expected)

@@ -1,4 +1,4 @@
-"""Week 2 · Building blocks: the questions of its sheet, in its order. Each file holds those of the notebook of its name."""
+"""Week 2 · Building blocks: the questions of its sheet, in its order. Each file holds those of one notebook."""
 
 from . import (
     attention,
