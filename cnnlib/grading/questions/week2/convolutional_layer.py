@@ -186,7 +186,7 @@ layer = Question(
 
 @layer.solution
 def conv2d(x, w, b, stride, padding, dilation):
-    """(C_in, H, W), (C_out, C_in, k_h, k_w), (C_out,) → (C_out, H_out, W_out)"""
+    """(C_in, H, W), (C_out, C_in, k_h, k_w), (C_out) → (C_out, H_out, W_out)"""
     p, (k_h, k_w) = padding, w.shape[2:]
     x = np.pad(x, [(0, 0), (p, p), (p, p)])
     tops, lefts = [range(0, n - dilation * (k - 1), stride)
