@@ -432,7 +432,7 @@ def _(x, p, kernel_size, stride):
 # ---- avg_pool1d ------------------------------------------------------------------------------------------------------
 
 def _average_cases(rng, turn):
-    """All settings take turns. With ceil_mode the last window ends with the padding, begins behind it, or sticks out."""
+    """All settings take turns. With ceil_mode the last window ends with the padding, lies behind it, or sticks out."""
     kind = turn % 8
     ceil_mode, include = kind >= 3, bool(turn % 2)
     while True:
