@@ -453,8 +453,8 @@ multiplier = Question(
     minutes=10, level=2,
     text=r"""
         `x` is (C, H, W) and `w` is (m·C, k_h, k_w), with a whole number m. The layer is `Conv2d(C, m * C, k,
-        groups=C)`: its groups have one input channel and m filters each. Output o is the correlation of kernel `w[o]` with one
-        channel of the input, without padding. For m = 1 the function is right.
+        groups=C)`: its groups have one input channel and m filters each. Output o is the correlation of kernel `w[o]`
+        with one channel of the input, without padding. For m = 1 the function is right.
     """,
     hints={
         "Which channel does output o read?":
