@@ -876,7 +876,7 @@ stem = Question(
         kernels are square, without dilation and groups, and biases cost nothing. Behind the last layer there are
         `channels` channels (12 to 24) of height/4 × width/4 pixels; every layer has at least 8 channels; a pixel of the
         output depends on a square of at least `field` × `field` pixels of the padded image (8 to 31). Any such layers
-        are right. There may be at most 12. The next notebook has the rule for the receptive field: a kernel of size
+        are right. There may be at most 12. The receptive field follows a simple rule: a kernel of size
         $k$ adds $(k - 1)$ times the product of all strides before it.
     """,
     hints={
