@@ -195,9 +195,8 @@ def test_the_first_frame_shows_without_scripts_and_in_print(browser, address, na
         page.context.close()
 
 
-@pytest.mark.parametrize("week", sorted({name.split("/")[1].partition("_")[0] for name in CHAPTERS}))
-def test_a_week_has_at_least_eight_figures_to_move(site, week):
-    count = sum((site / name).read_text().count('<figure class="sweep"') for name in CHAPTERS if f"/{week}_" in name)
+def test_week_1_has_at_least_eight_figures_to_move(site):
+    count = sum((site / name).read_text().count('<figure class="sweep"') for name in CHAPTERS if "/week1_" in name)
     assert count >= 8
 
 
