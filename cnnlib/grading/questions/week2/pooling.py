@@ -2,831 +2,1325 @@
 
 import numpy as np
 
-from cnnlib import geometry
-from cnnlib.scratch import functional as F
-
 from ...question import Question
 from ..cases import numbers, unequal
+
+
+def _pool(x, k, s, p, reduce=np.max, fill=-np.inf, mode="constant", ends=None):
+    """Windows of the last two axes, reduced over both.  ends: (before, behind), in place of p on both sides."""
+    width = [(0, 0)] * (x.ndim - 2) + [ends or (p, p)] * 2
+    padded = np.pad(x.astype(np.float64), width, mode, **({"constant_values": fill} if mode == "constant" else {}))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(-2, -1))
+    return reduce(windows[..., ::s, ::s, :, :], axis=(-2, -1))
+
 
 # ---- max_pool2d ------------------------------------------------------------------------------------------------------
 
 def _max_cases(rng, turn):
-    """Every second image holds only negative numbers; padding and strides that differ from the kernel take turns."""
+    """Padding in three of four, negative images in every third, the stride of the window in every fourth."""
     k = int(rng.integers(2, 5))
-    stride, padding = int(rng.integers(1, 4)), turn % (k // 2 + 1)
-    x = numbers(rng, unequal(rng, 5, 10))
-    return (-np.abs(x) if turn % 2 else x), k, stride, padding
+    p = 0 if turn % 4 == 0 else int(rng.integers(1, k // 2 + 1))
+    s = k if turn % 4 == 1 else int(rng.choice([s for s in (1, 2, 3) if s != k]))
+    height, width = unequal(rng, 4, 9)
+    x = numbers(rng, (int(rng.integers(2, 4)), height, width))
+    return -np.abs(x) if turn % 3 == 1 else x, k, s, p
 
 
-largest = Question(
-    "max_pool2d", title="The largest of each window", points=2, practice=True,
-    asks="Write `max_pool2d(x, kernel_size, stride, padding)`: the largest number of each window of an image.",
-    reference=lambda x, kernel_size, stride, padding: F.max_pool2d(x[None], kernel_size, stride, padding)[0],
+max_pool = Question(
+    "max_pool2d", title="The largest of each window", points=2,
+    asks="Write `max_pool2d(x, k, s, p)`: of each channel, the largest pixel of every k × k window, with stride `s` "
+         "and `p` rows and columns of padding on each side.",
+    reference=lambda x, k, s, p: _pool(x, k, s, p),
     cases=_max_cases,
-    minutes=15, level=1,
+    minutes=15, level=1, practice=True,
     text=r"""
-        The windows are squares of `kernel_size` pixels and move by `stride` in both directions. `padding` pixels stand
-        on each side of `x`, (H, W), and must never win: they do not count. Only windows that lie in the padded image
-        entirely give an output. Padding is at most half of the kernel, so each window holds a real pixel.
+        $$y_{cij} = \max_{0 \le u, v < k}\; x_{c,\; s i + u - p,\; s j + v - p}$$
+
+        where only pixels of the image take part: **padding is never the largest**, also where all pixels are negative.
+        `x` is (C, H, W) with H ≠ W, numbers of any sign. The padding is at most k/2, so that each window holds a
+        pixel. The output is (C, H_out, W_out) with $H_\text{out} = \lfloor (H + 2p - k)/s \rfloor + 1$, and W_out
+        likewise: a window that does not fit into the padded image is left out.
     """,
     hints={
-        "Which number stands in the padding?":
-            "Zeros win against negative numbers. What loses against every number?",
-        "The output has too many rows":
-            "Its size is that of a convolution: ⌊(H + 2p − k)/s⌋ + 1.",
+        "Only the border is wrong":
+            "The padding takes part in the maximum. Which number is never the larger one, whatever the pixel?",
+        "There is one row or one column too many":
+            "The last window must fit into the H + 2p padded rows. Windows may also leave a few of them unread.",
+        "The channels are mixed":
+            "Pooling treats each channel alone. Over which axes is the maximum taken?",
     },
 )
 
 
-@largest.solution
-def max_pool2d(x, kernel_size, stride, padding):
-    """(H, W)  →  (H_out, W_out)"""
-    x = np.pad(x, padding, constant_values=-np.inf)
-    tops, lefts = [range(0, n - kernel_size + 1, stride) for n in x.shape]
-    y = np.empty((len(tops), len(lefts)))
-    for i, j in np.ndindex(*y.shape):
-        window = x[tops[i]:, lefts[j]:][:kernel_size, :kernel_size]
-        y[i, j] = window.max()
-    return y
+@max_pool.solution
+def max_pool2d(x, k, s, p):
+    """(C, H, W), int, int, int  →  (C, H_out, W_out)"""
+    around = [(0, 0), (p, p), (p, p)]
+    padded = np.pad(x, around, constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, (k, k), axis=(1, 2))      # (C, H + 2p − k + 1, …, k, k)
+    return windows[:, ::s, ::s].max(axis=(3, 4))
 
 
-def _pooled(x, k, s, p, value=-np.inf, reduce=np.max):
-    x = np.pad(x, p, constant_values=value)
-    return reduce(np.lib.stride_tricks.sliding_window_view(x, (k, k))[::s, ::s], axis=(2, 3))
+@max_pool.mistake("the padding is zeros",
+                  hint="A zero is larger than every negative pixel, so it wins at the border. Pad with a number that "
+                       "is smaller than all others.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, fill=0)
 
 
-@largest.mistake("the padding is filled with zeros",
-                 hint="A zero is larger than a negative number and wins at the border. What loses against "
-                      "every number?")
-def _(x, kernel_size, stride, padding):
-    return _pooled(x, kernel_size, stride, padding, 0)
+@max_pool.mistake("the search for the maximum starts at 0",
+                  hint="Where all pixels of a window are negative, your maximum is the 0 that it began with.")
+def _(x, k, s, p):
+    return np.maximum(_pool(x, k, s, p), 0)
 
 
-@largest.mistake("the maximum begins at zero",
-                 hint="Where all numbers of a window are negative, the largest is negative too. Begin with −∞, or with "
-                      "the first number of the window.")
-def _(x, kernel_size, stride, padding):
-    return np.maximum(_pooled(x, kernel_size, stride, padding), 0)
+@max_pool.mistake("there is no padding",
+                  hint="The first window begins p rows above the image and p columns left of it.")
+def _(x, k, s, p):
+    return _pool(x, k, s, 0)
 
 
-@largest.mistake("the padding is forgotten", hint="Padding gives more windows, which begin before the image.")
-def _(x, kernel_size, stride, padding):
-    return _pooled(x, kernel_size, stride, 0)
+@max_pool.mistake("the padding is only in front",
+                  hint="p rows and columns on each side: above and below, on the left and on the right.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, ends=(p, 0))
 
 
-@largest.mistake("the stride is the kernel's size", hint="Windows may overlap or leave gaps: they move by `stride`.")
-def _(x, kernel_size, stride, padding):
-    return _pooled(x, kernel_size, kernel_size, padding)
+@max_pool.mistake("the padding is only behind",
+                  hint="p rows and columns on each side: above and below, on the left and on the right.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, ends=(0, p))
 
 
-@largest.mistake("the stride is 1", hint="Windows move by `stride`, not by one pixel.")
-def _(x, kernel_size, stride, padding):
-    return _pooled(x, kernel_size, 1, padding)
+@max_pool.mistake("the padding is half of the window, whatever p is",
+                  hint="How wide the padding is, p says; k//2 is the most that is allowed.")
+def _(x, k, s, p):
+    return _pool(x, k, s, k // 2)
 
 
-@largest.mistake("the windows move by 1, in an output of the right size",
-                 hint="Window (i, j) begins at row stride · i.")
-def _(x, kernel_size, stride, padding):
-    rows, columns = largest.reference(x, kernel_size, stride, padding).shape
-    return _pooled(x, kernel_size, 1, padding)[:rows, :columns]
+@max_pool.mistake("the stride is the window's size",
+                  hint="k is only the usual stride, where windows touch. Here the windows stand s pixels apart, and "
+                       "they may overlap.")
+def _(x, k, s, p):
+    return _pool(x, k, k, p)
 
 
-@largest.mistake("the mean of each window", hint="The largest number is asked for.")
-def _(x, kernel_size, stride, padding):
-    return _pooled(x, kernel_size, stride, padding, 0, np.mean)
+@max_pool.mistake("the stride has no effect", hint="Windows are s pixels apart: of all windows keep every s-th.")
+def _(x, k, s, p):
+    return _pool(x, k, 1, p)
 
 
-@largest.mistake("the smallest of each window", hint="The largest number is asked for, max and not min.")
-def _(x, kernel_size, stride, padding):
-    return _pooled(x, kernel_size, stride, padding, np.inf, np.min)
+@max_pool.mistake("only the rows have a stride", hint="Windows are s rows apart and s columns apart.")
+def _(x, k, s, p):
+    return _pool(x, k, 1, p)[:, ::s]
 
 
-@largest.mistake("the largest of absolute value", hint="Compare the numbers as they are; −3 is smaller than 1.")
-def _(x, kernel_size, stride, padding):
-    return _pooled(np.abs(x), kernel_size, stride, padding)
+@max_pool.mistake("only the columns have a stride", hint="Windows are s rows apart and s columns apart.")
+def _(x, k, s, p):
+    return _pool(x, k, 1, p)[:, :, ::s]
 
 
-@largest.mistake("windows that stick out are kept",
-                 hint="A window must lie in the padded image entirely: the size is rounded down.")
-def _(x, kernel_size, stride, padding):
-    return F.max_pool2d(x[None], kernel_size, stride, padding, ceil_mode=True)[0]
+@max_pool.mistake("every s-th channel is kept",
+                  hint="The stride skips rows and columns of windows, [:, ::s, ::s]; all channels stay.")
+def _(x, k, s, p):
+    return _pool(x, k, 1, p)[::s, ::s]
 
 
-@largest.mistake("the window does not move down", hint="Window (i, j) begins at row stride · i.")
-def _(x, kernel_size, stride, padding):
-    y = largest.reference(x, kernel_size, stride, padding)
-    return np.broadcast_to(y[:1], y.shape)
+@max_pool.mistake("the mean of each window", hint="That is average pooling. The largest pixel was asked for.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, np.mean, fill=0)
 
 
-@largest.mistake("the window does not move to the right", hint="Window (i, j) begins at column stride · j.")
-def _(x, kernel_size, stride, padding):
-    y = largest.reference(x, kernel_size, stride, padding)
-    return np.broadcast_to(y[:, :1], y.shape)
+@max_pool.mistake("the smallest of each window", hint="The largest pixel was asked for: max, and −∞ as padding.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, np.min, fill=np.inf)
 
 
-@largest.accepted("sliding windows of NumPy")
-def _(x, kernel_size, stride, padding):
-    return _pooled(x, kernel_size, stride, padding)
+@max_pool.mistake("the largest modulus", hint="−3 is smaller than 1: compare the pixels with their signs.")
+def _(x, k, s, p):
+    return _pool(np.abs(x), k, s, p)
 
 
-@largest.accepted("windows cut off at the image's border")
-def _(x, kernel_size, stride, padding):
-    (height, width), k = x.shape, kernel_size
-    y = []
-    for top in range(-padding, height + padding - k + 1, stride):
-        y.append([max(float(x[a, c]) for a in range(max(top, 0), min(top + k, height))
-                      for c in range(max(left, 0), min(left + k, width)))
-                  for left in range(-padding, width + padding - k + 1, stride)])
-    return y
+@max_pool.mistake("the image goes on at its other side",
+                  hint="That is a torus. What is outside of the image does not take part.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, mode="wrap")
+
+
+@max_pool.mistake("the image is mirrored at its border",
+                  hint="A mirror brings pixels into the window that do not belong to it.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, mode="reflect")
+
+
+@max_pool.mistake("the maximum goes over the channels as well",
+                  hint="Pooling treats each channel alone: C channels come in, C go out.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p).max(0)
+
+
+@max_pool.mistake("one maximum for all channels", hint="Pooling treats each channel alone.")
+def _(x, k, s, p):
+    return np.repeat(_pool(x, k, s, p).max(0, keepdims=True), len(x), 0)
+
+
+@max_pool.mistake("a last window that does not fit is counted",
+                  hint="A window that does not fit into the padded image is left out: ⌊…⌋, not ⌈…⌉.")
+def _(x, k, s, p):
+    _, height, width = x.shape
+    return _pool(np.pad(x, [(0, 0), (p, p + s - 1), (p, p + s - 1)], constant_values=-np.inf), k, 1, 0)[
+        :, :height + p:s, :width + p:s]
+
+
+@max_pool.mistake("only the rows are padded",
+                  hint="p rows above and below, and p columns on the left and on the right.")
+def _(x, k, s, p):
+    return _pool(np.pad(x, [(0, 0), (p, p), (0, 0)], constant_values=-np.inf), k, s, 0)
+
+
+@max_pool.mistake("only the columns are padded",
+                  hint="p rows above and below, and p columns on the left and on the right.")
+def _(x, k, s, p):
+    return _pool(np.pad(x, [(0, 0), (0, 0), (p, p)], constant_values=-np.inf), k, s, 0)
+
+
+@max_pool.mistake("one number for all windows", hint="Each window has its own maximum: over its own two axes only.")
+def _(x, k, s, p):
+    return _pool(x, k, s, p).max()
+
+
+@max_pool.accepted("loops, each window cut at the border of the image")
+def _(x, k, s, p):
+    channels, height, width = x.shape
+    out = np.empty((channels, (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1))
+    for i in range(out.shape[1]):
+        for j in range(out.shape[2]):
+            a, c = s * i - p, s * j - p
+            out[:, i, j] = x[:, max(a, 0):a + k, max(c, 0):c + k].max((1, 2))
+    return out
+
+
+@max_pool.accepted("the border repeated: its pixels are in the window anyway")
+def _(x, k, s, p):
+    return _pool(x, k, s, p, mode="edge")
+
+
+@max_pool.accepted("rows first, then columns")
+def _(x, k, s, p):
+    x = np.pad(x, [(0, 0), (p, p), (p, p)], constant_values=-np.inf)
+    for axis in (1, 2):
+        x = np.moveaxis(x, axis, 0)
+        x = np.moveaxis(np.stack([x[a:a + k].max(0) for a in range(0, len(x) - k + 1, s)]), 0, axis)
+    return x
+
+
+@max_pool.accepted("the maximum of k² slices, one for each place in the window")
+def _(x, k, s, p):
+    x = np.pad(x, [(0, 0), (p, p), (p, p)], constant_values=-np.inf)
+    rows, columns = ((n - k) // s + 1 for n in x.shape[1:])
+    out = np.full((len(x), rows, columns), -np.inf)
+    for u, v in np.ndindex(k, k):
+        out = np.maximum(out, x[:, u:u + s * (rows - 1) + 1:s, v:v + s * (columns - 1) + 1:s])
+    return out
 
 
 # ---- adaptive_windows ------------------------------------------------------------------------------------------------
 
+def _windows(n, n_out, start=lambda j, n, m: j * n // m, end=lambda j, n, m: -(-(j + 1) * n // m)):
+    return np.array([(start(j, n, n_out), end(j, n, n_out)) for j in range(n_out)])
+
+
 def _adaptive_cases(rng, turn):
-    """The output does not divide the input, but in every fifth case; every seventh has more outputs than inputs."""
+    """Sizes that do not divide; in every fifth they do, and in every fifth there are more windows than pixels."""
+    if turn % 5 == 0:
+        n_out = int(rng.integers(2, 6))
+        return n_out * int(rng.integers(2, 5)), n_out
+    if turn % 5 == 1:
+        n = int(rng.integers(2, 7))
+        return n, n + int(rng.integers(1, 5))
     while True:
-        size, output_size = int(rng.integers(4, 25)), int(rng.integers(2, 9))
-        if turn % 7 == 3:
-            size, output_size = output_size, size
-        if (size % output_size == 0) == (turn % 5 == 0) and size != output_size:
-            return size, output_size
+        n, n_out = int(rng.integers(7, 41)), int(rng.integers(3, 12))
+        if n > n_out and n % n_out > 1:
+            return n, n_out
 
 
 adaptive = Question(
-    "adaptive_windows", title="Windows that fit any size", points=1, kind="predict", practice=True,
-    asks="Write `adaptive_windows(size, output_size)`: where each window of adaptive pooling begins and ends along one "
-         "axis.",
-    reference=lambda size, output_size: np.array(geometry.adaptive_windows(size, output_size)),
-    cases=_adaptive_cases, tolerance=1e-9,
-    minutes=8, level=1,
+    "adaptive_windows", title="The windows of adaptive pooling", points=1, kind="predict",
+    asks="Write `adaptive_windows(n, n_out)`: where each of the `n_out` windows of adaptive pooling over `n` pixels "
+         "begins and ends.",
+    reference=lambda n, n_out: _windows(n, n_out),
+    cases=_adaptive_cases,
+    minutes=10, level=1, practice=True,
     text=r"""
-        Output $j$ covers the part of the axis from $j \cdot \text{size}/\text{output}$ to
-        $(j + 1) \cdot \text{size}/\text{output}$, real numbers both, and its window holds every pixel that this part
-        touches. Return `output_size` pairs `(begin, end)` of integers, the end not included, as in a slice.
+        Cut the length $n$ into $n_\text{out}$ equal pieces; a cut may lie inside a pixel. Window $j$ holds every pixel
+        that piece $j$ touches, wholly or in part:
+
+        $$
+        \begin{aligned}
+        \text{from}\;\; & \lfloor j\, n / n_\text{out} \rfloor \\
+        \text{up to}\;\; & \lceil (j + 1)\, n / n_\text{out} \rceil ,
+        \end{aligned}
+        $$
+
+        the end not included, as in a Python slice. Return whole numbers, an array (n_out, 2): a row for each window,
+        its begin and its end. Both arguments are integers, at least 1. There may be more windows than pixels: then
+        some windows hold the same pixel.
     """,
     hints={
-        "How do I round?":
-            "Pixel a covers the axis from a to a + 1. Which is the first pixel that is touched, and which the last?",
-        "The last pixel is in no window":
-            "A fixed window and a fixed step do not fit: each window is computed from its own j.",
+        "The first pixels are right, the last ones are never read":
+            "A fixed kernel and a fixed stride do not do it. Compute both ends of each window anew from j.",
+        "The begins are right, some ends are one too small":
+            "An end is rounded up. In whole numbers: ⌈a/b⌉ is `-(-a // b)`.",
+        "The ends are one too large":
+            "The end is not included: where the cut lies between two pixels, the window ends there.",
     },
 )
 
 
 @adaptive.solution
-def adaptive_windows(size, output_size):
-    """→ a list of output_size pairs (begin, end)"""
-    windows = []
-    for j in range(output_size):
-        begin = j * size // output_size
-        end = -(-(j + 1) * size // output_size)
-        windows.append((begin, end))
-    return windows
-
-
-@adaptive.mistake("a fixed window and a fixed step",
-                  hint="Kernel ⌈size/output⌉ with stride ⌊size/output⌋ leaves the end of the axis unread. "
-                       "Each window is "
-                       "computed from its own j.")
-def _(size, output_size):
-    step = size // output_size
-    return [(j * step, j * step - (-size // output_size)) for j in range(output_size)]
-
-
-@adaptive.mistake("a fixed window that reaches the end",
-                  hint="Stride ⌊size/output⌋ and kernel size − (output − 1)·stride cover the axis, but the "
-                       "last windows "
-                       "are longer than the part that belongs to them. Round each end by itself.")
-def _(size, output_size):
-    step = size // output_size
-    return [(j * step, j * step + size - (output_size - 1) * step) for j in range(output_size)]
+def adaptive_windows(n, n_out):
+    """int, int  →  (n_out, 2): begin and end of each window"""
+    j = np.arange(n_out)
+    begin = j * n // n_out
+    end = -(-(j + 1) * n // n_out)        # rounded up
+    return np.stack([begin, end], axis=1)
 
 
 @adaptive.mistake("both ends are rounded down",
-                  hint="A pixel that is touched in part belongs to the window too: the end is rounded up.")
-def _(size, output_size):
-    return [(j * size // output_size, (j + 1) * size // output_size) for j in range(output_size)]
+                  hint="A pixel that a piece touches in part belongs to its window, also at its end: round the end up.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: (j + 1) * n // m)
 
 
 @adaptive.mistake("both ends are rounded up",
-                  hint="A pixel that is touched in part belongs to the window too: the beginning is rounded down.")
-def _(size, output_size):
-    return [(-(-j * size // output_size), -(-(j + 1) * size // output_size)) for j in range(output_size)]
+                  hint="A pixel that a piece touches in part belongs to its window, also at its begin: round it down.")
+def _(n, n_out):
+    return _windows(n, n_out, start=lambda j, n, m: -(-j * n // m))
 
 
-@adaptive.mistake("both ends are rounded to the nearest", hint="Beginnings are rounded down and ends are rounded up.")
-def _(size, output_size):
-    return [(round(j * size / output_size), round((j + 1) * size / output_size)) for j in range(output_size)]
+@adaptive.mistake("the begin is rounded up and the end is rounded down",
+                  hint="The other way round: a pixel that a piece touches only in part belongs to the window.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: -(-j * n // m), lambda j, n, m: (j + 1) * n // m)
 
 
-@adaptive.mistake("the end is the last pixel", hint="As in a slice, the end is one behind the last pixel.")
-def _(size, output_size):
-    return [(begin, end - 1) for begin, end in geometry.adaptive_windows(size, output_size)]
+@adaptive.mistake("both ends are rounded to the nearest",
+                  hint="Begins are rounded down and ends up, so that no piece loses a pixel that it touches.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: round(j * n / m), lambda j, n, m: round((j + 1) * n / m))
 
 
-@adaptive.mistake("the ends are not rounded", hint="Pixels are whole: the window holds every pixel that is touched.")
-def _(size, output_size):
-    return [(j * size / output_size, (j + 1) * size / output_size) for j in range(output_size)]
+@adaptive.mistake("a fixed kernel ⌈n/n_out⌉ and stride ⌊n/n_out⌋",
+                  hint="For 10 pixels and 4 windows that never reads the last pixels. Compute each begin from j·n.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: j * (n // m), lambda j, n, m: j * (n // m) + -(-n // m))
 
 
-@adaptive.mistake("the rest goes to the first windows",
-                  hint="np.array_split shares the pixels without overlap. Here a pixel on the border of two "
-                       "parts is in "
-                       "both windows.")
-def _(size, output_size):
-    ends = np.cumsum([0, *map(len, np.array_split(np.arange(size), output_size))])
-    return [(ends[j], ends[j + 1]) for j in range(output_size)]
+@adaptive.mistake("a fixed stride ⌊n/n_out⌋, and a kernel that takes the rest",
+                  hint="These windows reach the last pixel, but they are all equally wide. PyTorch's are not: each "
+                       "begins at ⌊j·n/n_out⌋.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: j * (n // m), lambda j, n, m: j * (n // m) + n - (m - 1) * (n // m))
 
 
-@adaptive.mistake("begin and end are exchanged", hint="The first of each pair is where the window begins.")
-def _(size, output_size):
-    return [(end, begin) for begin, end in geometry.adaptive_windows(size, output_size)]
+@adaptive.mistake("a fixed stride and kernel ⌊n/n_out⌋",
+                  hint="What a whole number of pixels does not fill is lost at the end. Compute each begin from j·n.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: j * (n // m), lambda j, n, m: (j + 1) * (n // m))
 
 
-@adaptive.mistake("the end lies one part too far", hint="Part j ends where part j + 1 begins, at (j + 1)·size/output.")
-def _(size, output_size):
-    return [(j * size // output_size, -(-(j + 2) * size // output_size)) for j in range(output_size)]
+@adaptive.mistake("a fixed stride and kernel ⌈n/n_out⌉",
+                  hint="These windows run beyond the last pixel. Compute each begin from j·n.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: j * -(-n // m), lambda j, n, m: (j + 1) * -(-n // m))
 
 
-@adaptive.mistake("the beginning lies one part too early", hint="Part j begins at j·size/output; count from j = 0.")
-def _(size, output_size):
-    return [((j - 1) * size // output_size, -(-(j + 1) * size // output_size)) for j in range(output_size)]
+@adaptive.mistake("the begins are right, and all windows are ⌈n/n_out⌉ wide",
+                  hint="Windows differ in width. Compute each end from (j + 1)·n, rounded up.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: j * n // m + -(-n // m))
 
 
-@adaptive.mistake("only the beginning is not rounded", hint="Pixels are whole: the beginning is rounded down.")
-def _(size, output_size):
-    return [(j * size / output_size, -(-(j + 1) * size // output_size)) for j in range(output_size)]
+@adaptive.mistake("the ends are one too large, for ⌊…⌋ + 1 is not ⌈…⌉",
+                  hint="Where (j + 1)·n divides by n_out, rounding up changes nothing.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: (j + 1) * n // m + 1)
 
 
-@adaptive.mistake("only the end is not rounded", hint="Pixels are whole: the end is rounded up.")
-def _(size, output_size):
-    return [(j * size // output_size, (j + 1) * size / output_size) for j in range(output_size)]
+@adaptive.mistake("the last pixel in place of the end",
+                  hint="The end is not included, as in a slice: it is one more than the last pixel.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: -(-(j + 1) * n // m) - 1)
 
 
-@adaptive.mistake("the beginning is not divided", hint="Part j begins at j·size/output.")
-def _(size, output_size):
-    return [(j * size, -(-(j + 1) * size // output_size)) for j in range(output_size)]
+@adaptive.mistake("the windows are counted from 1", hint="j runs from 0 to n_out − 1: the first window begins at 0.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: (j + 1) * n // m, lambda j, n, m: -(-(j + 2) * n // m))
 
 
-@adaptive.mistake("the end is not divided", hint="Part j ends at (j + 1)·size/output.")
-def _(size, output_size):
-    return [(j * size // output_size, (j + 1) * size) for j in range(output_size)]
+@adaptive.mistake("pixels and windows are exchanged", hint="n pixels are cut into n_out pieces: each is n/n_out long.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: j * m // n, lambda j, n, m: -(-(j + 1) * m // n))
 
 
-@adaptive.mistake("the window ends where its part begins", hint="Part j ends where part j + 1 begins.")
-def _(size, output_size):
-    return [(j * size // output_size, -(-j * size // output_size)) for j in range(output_size)]
+@adaptive.mistake("nothing is rounded", hint="A window holds whole pixels: round the begin down and the end up.")
+def _(n, n_out):
+    return _windows(n, n_out, lambda j, n, m: j * n / m, lambda j, n, m: (j + 1) * n / m)
 
 
-@adaptive.mistake("the end is negative",
-                  hint="-(-a // b) rounds a/b up: there are two signs, one inside and one outside of the division.")
-def _(size, output_size):
-    return [(j * size // output_size, -(j + 1) * size // output_size) for j in range(output_size)]
+@adaptive.mistake("the begin is not rounded", hint="A window holds whole pixels: round the begin down.")
+def _(n, n_out):
+    return _windows(n, n_out, start=lambda j, n, m: j * n / m)
 
 
-@adaptive.mistake("the end is negative, and rounded the other way",
-                  hint="-(-a // b) rounds a/b up: there are two signs, one inside and one outside of the division.")
-def _(size, output_size):
-    return [(j * size // output_size, -((j + 1) * size // output_size)) for j in range(output_size)]
+@adaptive.mistake("the end is not rounded", hint="A window holds whole pixels: round the end up.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: (j + 1) * n / m)
 
 
-@adaptive.mistake("all windows begin at the same place", hint="The beginning depends on j.")
-def _(size, output_size):
-    return [(size // output_size, -(-(j + 1) * size // output_size)) for j in range(output_size)]
+@adaptive.mistake("the begins are in one row and the ends in another",
+                  hint="One row for each window: (n_out, 2), not (2, n_out).")
+def _(n, n_out):
+    return _windows(n, n_out).T
 
 
-@adaptive.mistake("all windows end at the same place", hint="The end depends on j.")
-def _(size, output_size):
-    return [(j * size // output_size, -(-size // output_size)) for j in range(output_size)]
+@adaptive.mistake("the width in place of the end",
+                  hint="The second number is where the window ends, not how wide it is.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: -(-(j + 1) * n // m) - j * n // m)
 
 
-@adaptive.accepted("the pixels that are touched are looked for")
-def _(size, output_size):
-    windows = []
-    for j in range(output_size):
-        touched = [a for a in range(size) if a * output_size < (j + 1) * size and (a + 1) * output_size > j * size]
-        windows.append([touched[0], touched[-1] + 1])
-    return windows
+@adaptive.mistake("the ends have the wrong sign", hint="⌈a/b⌉ is -(-a // b): there are two minus signs.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: -(j + 1) * n // m)
 
 
-@adaptive.accepted("floor and ceil of NumPy")
-def _(size, output_size):
-    j = np.arange(output_size)
-    return np.stack([np.floor(j * size / output_size), np.ceil((j + 1) * size / output_size)], axis=1)
+@adaptive.mistake("the end is rounded down, and its sign is reversed", hint="⌈a/b⌉ is -(-a // b): two minus signs.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: -((j + 1) * n // m))
+
+
+@adaptive.mistake("the end belongs to the window before",
+                  hint="Piece j ends where piece j + 1 begins, at (j + 1)·n/n_out.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: -(-j * n // m))
+
+
+@adaptive.mistake("the end is that of j − 1", hint="Piece j ends where piece j + 1 begins, at (j + 1)·n/n_out.")
+def _(n, n_out):
+    return _windows(n, n_out, end=lambda j, n, m: -(-(j - 1) * n // m))
+
+
+@adaptive.accepted("floors and ceilings of quotients")
+def _(n, n_out):
+    j = np.arange(n_out)
+    return np.column_stack([np.floor(j * n / n_out), np.ceil((j + 1) * n / n_out)])
+
+
+@adaptive.accepted("a list of pairs")
+def _(n, n_out):
+    return [((j * n) // n_out, ((j + 1) * n + n_out - 1) // n_out) for j in range(n_out)]
+
+
+@adaptive.accepted("which pieces a pixel touches")
+def _(n, n_out):
+    pairs = []
+    for j in range(n_out):
+        touched = [a for a in range(n) if a * n_out < (j + 1) * n and (a + 1) * n_out > j * n]
+        pairs.append([touched[0], touched[-1] + 1])
+    return np.array(pairs)
 
 
 # ---- lp_pool2d -------------------------------------------------------------------------------------------------------
 
-def _lp(x, p, k, s):
-    windows = np.lib.stride_tricks.sliding_window_view(np.abs(x.astype(np.float64)), (k, k))[::s, ::s]
-    return np.sum(windows**p, axis=(2, 3)) ** (1 / p)
+def _lp_cases(rng, turn):
+    """Exponents 1, even, odd and broken in turn; windows that overlap, touch, and leave pixels between them."""
+    k = int(rng.integers(2, 4))
+    x = numbers(rng, unequal(rng, 4, 9))
+    return x, (1, 2, 3, 1.5, 4)[turn % 5], k, (1, 2, 3)[int(rng.integers(3))]
 
 
-norm = Question(
+def _lp(x, a, k, s):
+    return np.sum(_squares(np.abs(x), k, s) ** a, axis=(2, 3)) ** (1 / a)
+
+
+def _squares(x, k, s):
+    """The windows: (H_out, W_out, k, k), in float64."""
+    return np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), (k, k))[::s, ::s]
+
+
+lp = Question(
     "lp_pool2d", title="Between the sum and the maximum", points=2,
-    asks="Write `lp_pool2d(x, p, kernel_size, stride)`: the p-norm of each window.",
-    reference=_lp,
-    cases=lambda rng, turn: (numbers(rng, unequal(rng, 5, 9)), [1, 3, 2, 4, 5][turn % 5], int(rng.integers(2, 4)),
-                             int(rng.integers(1, 4))),
-    minutes=12, level=1,
+    asks="Write `lp_pool2d(x, norm, k, s)`: the norm of every k × k window of an image, with exponent `norm` and "
+         "stride `s`.",
+    reference=lambda x, norm, k, s: _lp(x, norm, k, s),
+    cases=_lp_cases,
+    minutes=15, level=2,
     text=r"""
-        $$y_{ij} = \Big(\sum_{u, v} |x_{s i + u,\; s j + v}|^p\Big)^{1/p}$$
+        $$y_{ij} = \Bigl(\;\sum_{0 \le u, v < k} \lvert x_{s i + u,\; s j + v} \rvert^{\alpha} \Bigr)^{1/\alpha}$$
 
-        over the windows of `kernel_size` × `kernel_size` pixels that lie in `x`, (H, W), entirely, without padding. The
-        power p is an integer of at least 1. For p = 1 it is the sum of absolute values; for large p it nears the
-        largest of them.
+        where $\alpha$ is `norm`, a number of at least 1 and not always whole. `x` is an image (H, W) with numbers of
+        any sign, and there is no padding: windows that do not fit are left out. The formula has bars and a **sum**.
+        PyTorch's `LPPool2d` has the sum but not the bars, so it is another function of negative numbers.
     """,
     hints={
-        "It is right for even p only":
-            "For odd p a negative number keeps its sign. What does the formula say before it takes the power?",
-        "Every number is a little too small, less so for large p":
-            "Is it a mean that you take? The formula has a sum.",
+        "Some numbers are nan":
+            "A broken power of a negative number, or the root of a negative sum. What do the bars in the formula do?",
+        "Only even exponents are right":
+            "An odd power keeps the sign, so that pixels cancel. The modulus comes before the power.",
+        "Each case is off by one factor":
+            "Is it a mean? The formula adds up the k² powers and does not divide.",
     },
 )
 
 
-@norm.solution
-def lp_pool2d(x, p, kernel_size, stride):
-    """(H, W)  →  (H_out, W_out)"""
-    tops, lefts = [range(0, n - kernel_size + 1, stride) for n in x.shape]
-    y = np.empty((len(tops), len(lefts)))
-    for i, j in np.ndindex(*y.shape):
-        window = x[tops[i]:, lefts[j]:][:kernel_size, :kernel_size]
-        y[i, j] = np.sum(np.abs(window) ** p) ** (1 / p)
-    return y
+@lp.solution
+def lp_pool2d(x, norm, k, s):
+    """(H, W), number, int, int  →  (H_out, W_out)"""
+    powers = np.abs(x) ** norm
+    windows = np.lib.stride_tricks.sliding_window_view(powers, (k, k))
+    return np.sum(windows[::s, ::s], axis=(2, 3)) ** (1 / norm)
 
 
-@norm.mistake("the sign is kept",
-              hint="The formula has |x|. PyTorch's LPPool2d leaves the absolute value out, so for odd p it is not the "
-                   "norm.")
-def _(x, p, kernel_size, stride):
-    windows = np.lib.stride_tricks.sliding_window_view(x, (kernel_size, kernel_size))[::stride, ::stride]
-    total = np.sum(windows.astype(np.float64)**p, axis=(2, 3))
-    return np.sign(total) * np.abs(total) ** (1 / p)
+@lp.mistake("negative pixels are set to 0",
+            hint="That is a ReLU in front of the pooling. The modulus makes −2 count as much as 2.")
+def _(x, norm, k, s):
+    return _lp(np.maximum(x, 0), norm, k, s)
 
 
-@norm.mistake("the mean in place of the sum", hint="A norm adds up the powers; it does not divide by their number.")
-def _(x, p, kernel_size, stride):
-    return _lp(x, p, kernel_size, stride) * (kernel_size**2) ** (-1 / p)
+@lp.mistake("each power keeps its pixel's sign",
+            hint="The powers of moduli are added up, all of them positive.")
+def _(x, norm, k, s):
+    total = np.sum(np.sign(_squares(x, k, s)) * np.abs(_squares(x, k, s)) ** norm, axis=(2, 3))
+    return np.sign(total) * np.abs(total) ** (1 / norm)
 
 
-@norm.mistake("the root is missing", hint="After the sum comes the p-th root, so that y has the unit of x.")
-def _(x, p, kernel_size, stride):
-    return _lp(x, p, kernel_size, stride) ** p
+@lp.mistake("the mean of the powers in place of their sum",
+            hint="The formula does not divide by k². (Some papers do; PyTorch does not.)")
+def _(x, norm, k, s):
+    return np.mean(np.abs(_squares(x, k, s)) ** norm, axis=(2, 3)) ** (1 / norm)
 
 
-@norm.mistake("always the square root", hint="The root has the same p as the power: ** (1 / p).")
-def _(x, p, kernel_size, stride):
-    return _lp(x, p, kernel_size, stride) ** (p / 2)
+@lp.mistake("the sum is divided after the root",
+            hint="The formula does not divide by k² at all.")
+def _(x, norm, k, s):
+    return _lp(x, norm, k, s) / k**2
 
 
-@norm.mistake("always the 2-norm", hint="The power is p, not 2.")
-def _(x, p, kernel_size, stride):
-    return _lp(x, 2, kernel_size, stride)
+@lp.mistake("the root is missing",
+            hint="The exponent 1/α outside of the sum brings the powers back to the pixels' scale.")
+def _(x, norm, k, s):
+    return _lp(x, norm, k, s) ** norm
 
 
-@norm.mistake("the largest absolute value", hint="That is the limit for large p.")
-def _(x, p, kernel_size, stride):
-    return F.max_pool2d(np.abs(x)[None], kernel_size, stride)[0]
+@lp.mistake("the power is missing", hint="Each modulus is raised to α before the sum.")
+def _(x, norm, k, s):
+    return np.sum(np.abs(_squares(x, k, s)), axis=(2, 3)) ** (1 / norm)
 
 
-@norm.mistake("the sum of absolute values", hint="That is p = 1. Where does p come in?")
-def _(x, p, kernel_size, stride):
-    return _lp(x, 1, kernel_size, stride)
+@lp.mistake("power and root are missing",
+            hint="That is the sum of the moduli, α = 1. Raise each to α, and take the root.")
+def _(x, norm, k, s):
+    return _lp(x, 1, k, s)
 
 
-@norm.mistake("the windows do not overlap", hint="They move by `stride`, not by the kernel's size.")
-def _(x, p, kernel_size, stride):
-    return _lp(x, p, kernel_size, kernel_size)
+@lp.mistake("the root is always a square root", hint="Power and root belong together: α inside, 1/α outside.")
+def _(x, norm, k, s):
+    return np.sqrt(_lp(x, norm, k, s) ** norm)
 
 
-@norm.mistake("the stride is 1", hint="Windows move by `stride`, not by one pixel.")
-def _(x, p, kernel_size, stride):
-    return _lp(x, p, kernel_size, 1)
+@lp.mistake("the exponent is always 2", hint="The exponent is the argument `norm`.")
+def _(x, norm, k, s):
+    return _lp(x, 2, k, s)
 
 
-@norm.mistake("the window does not move down", hint="Window (i, j) begins at row stride · i.")
-def _(x, p, kernel_size, stride):
-    y = _lp(x, p, kernel_size, stride)
-    return np.broadcast_to(y[:1], y.shape)
+@lp.mistake("the largest modulus", hint="That is the limit for a very large exponent. Here the exponent is finite.")
+def _(x, norm, k, s):
+    return np.abs(_squares(x, k, s)).max(axis=(2, 3))
 
 
-@norm.mistake("the window does not move to the right", hint="Window (i, j) begins at column stride · j.")
-def _(x, p, kernel_size, stride):
-    y = _lp(x, p, kernel_size, stride)
-    return np.broadcast_to(y[:, :1], y.shape)
+@lp.mistake("1/α is rounded down to a whole number",
+            hint="1 // 2 is 0. The root needs the quotient as a fraction, 1 / norm.")
+def _(x, norm, k, s):
+    return (_lp(x, norm, k, s) ** norm) ** (1 // norm)
 
 
-@norm.accepted("sliding windows of NumPy")
-def _(x, p, kernel_size, stride):
-    return _lp(x, p, kernel_size, stride)
+@lp.mistake("the stride has no effect", hint="Windows are s rows and s columns apart.")
+def _(x, norm, k, s):
+    return _lp(x, norm, k, 1)
 
 
-@norm.accepted("the norm of each window as one vector")
-def _(x, p, kernel_size, stride):
-    k = kernel_size
-    return [[np.linalg.norm(x[i:i + k, j:j + k].ravel(), p) for j in range(0, x.shape[1] - k + 1, stride)]
-            for i in range(0, x.shape[0] - k + 1, stride)]
+@lp.mistake("the stride is the window's size", hint="Windows are s rows and s columns apart, not k.")
+def _(x, norm, k, s):
+    return _lp(x, norm, k, k)
 
 
-# ---- avg_pool1d ------------------------------------------------------------------------------------------------------
+@lp.mistake("only the rows have a stride", hint="Windows are s rows and s columns apart.")
+def _(x, norm, k, s):
+    return _lp(x, norm, k, 1)[::s]
 
-def _average_cases(rng, turn):
-    """All settings take turns. With ceil_mode the last window ends with the padding, lies behind it, or sticks out."""
-    kind = turn % 8
-    ceil_mode, include = kind >= 3, bool(turn % 2)
+
+@lp.mistake("the power is a product", hint="In Python the power is **; * multiplies.")
+def _(x, norm, k, s):
+    return np.sum(np.abs(_squares(x, k, s)) * norm, axis=(2, 3)) ** (1 / norm)
+
+
+@lp.mistake("the root is a product", hint="The root is the power 1/α of the sum: ** and not *.")
+def _(x, norm, k, s):
+    return _lp(x, norm, k, s) ** norm / norm
+
+
+@lp.mistake("the outer exponent is α and not 1/α", hint="Outside of the sum stands 1/α, the root.")
+def _(x, norm, k, s):
+    return (_lp(x, norm, k, s) ** norm) ** norm
+
+
+@lp.mistake("the norm of each row of a window", hint="A window has two axes, and the sum runs over both.")
+def _(x, norm, k, s):
+    return np.sum(np.abs(_squares(x, k, s)) ** norm, axis=3) ** (1 / norm)
+
+
+@lp.mistake("the norm of each column of a window", hint="A window has two axes, and the sum runs over both.")
+def _(x, norm, k, s):
+    return np.sum(np.abs(_squares(x, k, s)) ** norm, axis=2) ** (1 / norm)
+
+
+@lp.mistake("only the columns have a stride", hint="Windows are s rows and s columns apart.")
+def _(x, norm, k, s):
+    return _lp(x, norm, k, 1)[:, ::s]
+
+
+@lp.mistake("the pixels are squared before the power",
+            hint="The modulus of a pixel is raised to α; a square first makes it 2α.")
+def _(x, norm, k, s):
+    return np.sum(np.square(_squares(x, k, s)) ** norm, axis=(2, 3)) ** (1 / norm)
+
+
+@lp.mistake("base and exponent are exchanged", hint="The modulus is the base, and α is the exponent: abs(x) ** norm.")
+def _(x, norm, k, s):
+    return np.sum(norm ** np.abs(_squares(x, k, s)), axis=(2, 3)) ** (1 / norm)
+
+
+@lp.accepted("two loops")
+def _(x, norm, k, s):
+    height, width = x.shape
+    out = np.zeros(((height - k) // s + 1, (width - k) // s + 1))
+    for i, j in np.ndindex(*out.shape):
+        window = np.abs(x[s * i:s * i + k, s * j:s * j + k])
+        out[i, j] = np.sum(window**norm) ** (1 / norm)
+    return out
+
+
+@lp.accepted("NumPy's vector norm")
+def _(x, norm, k, s):
+    windows = _squares(x, k, s)
+    return np.linalg.norm(windows.reshape(*windows.shape[:2], -1), ord=norm, axis=-1)
+
+
+@lp.accepted("the largest modulus taken out, so that no power overflows")
+def _(x, norm, k, s):
+    windows = np.abs(_squares(x, k, s))
+    largest = windows.max((2, 3), keepdims=True)
+    return largest[:, :, 0, 0] * ((windows / largest) ** norm).sum((2, 3)) ** (1 / norm)
+
+
+# ---- avg_pool2d ------------------------------------------------------------------------------------------------------
+
+def _avg_cases(rng, turn):
+    """All four ways of counting in turn, and of each the windows at the end: far beyond in the rows, in the columns,
+    one that begins too late, and none that reaches beyond.
+    """
+    ceil_mode, count_include_pad = bool(turn % 2), turn // 2 % 2 == 0
     while True:
-        size, k, s = int(rng.integers(5, 12)), int(rng.integers(2, 6)), int(rng.integers(1, 5))
-        padding = int(rng.integers(1, k // 2 + 1))
-        steps, rest = divmod(size + 2 * padding - k, s)
-        dropped = (steps + 1) * s - size - padding
-        if kind in (0, 3) and rest == 0 and dropped < 0 or kind == 4 and rest and dropped == 0 or \
-                kind in (1, 2, 5, 6, 7) and rest and dropped < 0:
-            return numbers(rng, size), k, s, padding, ceil_mode, include
+        k, s = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+        p = int(rng.integers(1, k // 2 + 1)) if rng.integers(5) else 0
+        sizes = unequal(rng, 4, 9)
+        rooms = [n + 2 * p - k for n in sizes]
+        late = [-(-room // s) * s >= n + p for room, n in zip(rooms, sizes, strict=True)]
+        far = [-room % s > 1 and not too_late for room, too_late in zip(rooms, late, strict=True)]
+        even = s > 1 and s + p < k and not any(room % s for room in rooms)
+        if (far[0], far[1], any(late), even)[turn // 4 % 4] and (count_include_pad or p):
+            return numbers(rng, sizes), k, s, p, ceil_mode, count_include_pad
 
 
-def _average(x, k, s, padding, ceil_mode, count_include_pad):
-    return F.avg_pool1d(x[None, None], k, s, padding, ceil_mode, count_include_pad)[0, 0]
+def _begins(n, k, s, p, ceil_mode, drop=True):
+    """Where the windows begin; place 0 is the first of the image."""
+    room = n + 2 * p - k
+    count = (-(-room // s) if ceil_mode else room // s) + 1
+    if ceil_mode and drop and (count - 1) * s >= n + p:
+        count -= 1
+    return [s * i - p for i in range(count)]
 
 
-def _average_by(divisor, ceil=geometry.pool_output_size):
-    """The averages with another divisor, divisor(begin, k, n, p), and another size."""
-    def answer(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-        n, y = len(x), []
-        for i in range(ceil(n, kernel_size, stride, padding, 1, ceil_mode)):
-            begin = stride * i - padding
-            part = x[max(begin, 0):max(begin + kernel_size, 0)]
-            y.append(part.sum() / divisor(begin, kernel_size, n, padding, count_include_pad))
-        return np.array(y)
-    return answer
+def _avg(x, k, s, p, ceil_mode, count_include_pad, *, drop=True, counted=None):
+    """counted(begin, n): how many rows, or columns, of the window that begins there divide the sum."""
+    def inside(a, n):
+        return min(a + k, n) - max(a, 0)
+
+    def padded(a, n):
+        return min(a + k, n + p) - a
+
+    counted = counted or (padded if count_include_pad else inside)
+    rows, columns = (_begins(n, k, s, p, ceil_mode, drop) for n in x.shape)
+    out = np.zeros((len(rows), len(columns)))
+    for i, a in enumerate(rows):
+        for j, c in enumerate(columns):
+            window = x[max(a, 0):a + k, max(c, 0):c + k].astype(np.float64)
+            divisor = counted(a, x.shape[0]) * counted(c, x.shape[1])
+            with np.errstate(all="ignore"):
+                out[i, j] = window.sum() / np.float64(divisor)
+    return out
 
 
-def _right_divisor(begin, k, n, p, count_include_pad):
-    if count_include_pad:
-        return min(begin + k, n + p) - begin
-    return min(begin + k, n) - max(begin, 0)
+def _strided(x, k, s, p, ceil_mode, count_include_pad, *, more=0, ends=None):
+    """The mean of the windows at every place up to the last that one with stride s may begin at, 0 where it has none.
+
+    ends: up to where windows may begin, along both axes.
+    """
+    beyond = (0, s - 1 + more) if ceil_mode else (0, 0)
+    counted = np.pad(np.ones(x.shape), p, constant_values=float(count_include_pad))
+    total, count = (np.lib.stride_tricks.sliding_window_view(np.pad(a, beyond), (k, k)).sum((2, 3))
+                    for a in (np.pad(x.astype(np.float64), p), counted))
+    kept = tuple(map(slice, ends or np.add(x.shape, p)))
+    return total[kept] / np.where(count[kept] == 0, 1, count[kept])
 
 
-average = Question(
-    "avg_pool1d", title="By how many is it divided?", points=3,
-    asks="Write `avg_pool1d(x, kernel_size, stride, padding, ceil_mode, count_include_pad)`: the mean of each window "
-         "of a signal, with PyTorch's two options.",
-    reference=_average, cases=_average_cases,
-    minutes=25, level=3,
+avg = Question(
+    "avg_pool2d", title="The mean of each window, by all the rules", points=3,
+    asks="Write `avg_pool2d(x, k, s, p, ceil_mode, count_include_pad)`: the mean of every k × k window of an image, as "
+         "PyTorch counts.",
+    reference=lambda x, k, s, p, ceil_mode, count_include_pad: _avg(x, k, s, p, ceil_mode, count_include_pad),
+    cases=_avg_cases,
+    minutes=30, level=3,
     text=r"""
-        `x` has n numbers; `padding` zeros stand before it and behind it, at most half of the kernel. Window i begins at
-        `stride` · i, counted from the first zero.
+        `x` is an image (H, W), H ≠ W. Around it lie `p` rows and columns of zeros on each side, at most k/2. Windows
+        are `s` apart; the first begins in the corner of the padding.
 
-        - `ceil_mode` False: only windows that end within the padding give an output. True: where the last of them ends
-          before the padding does, one more window gives an output. It sticks out of the padding; if it begins behind
-          the last number of the signal, it is dropped.
-        - `count_include_pad` True: the sum of a window is divided by the number of its places that lie in the padded
-          signal, zeros included. False: by the number of those that lie in the signal itself.
+        *How many windows.* For a side of $n$ pixels let $q = (n + 2p - k)/s$. There are $\lfloor q \rfloor + 1$
+        windows; with `ceil_mode` (True or False) there are $\lceil q \rceil + 1$, so that the last may reach beyond
+        the padding. But a window that begins behind the last pixel of the image, in the padding or beyond, is left
+        out: such a one has $s i \ge n + p$, where $i$ is its number, from 0.
 
-        What sticks out of the padding is never counted. The last two arguments are True or False.
+        *By what the sum is divided.* With `count_include_pad` (True or False), by the number of places of the window
+        that lie in the image **or its padding**; else by the number of its pixels in the image. What lies beyond the
+        padding counts in neither.
     """,
     hints={
-        "Only the first and the last numbers are wrong":
-            "For each window write down where it begins, where it ends, and which of its places exist. "
-            "Divide by those.",
-        "There is one output too many with ceil_mode":
-            "A window that begins in the padding behind the signal, or later, is dropped: it would hold zeros only.",
-        "The last number is too small with both options":
-            "The window sticks out of the padding there. It has fewer places than the kernel has taps.",
+        "The last row or the last column is one too many":
+            "With `ceil_mode`, look where the last window begins. Does it hold a pixel of the image?",
+        "Only the last row and column are wrong":
+            "There a window reaches beyond the padding. Its sum is divided by fewer than k² places.",
+        "Only the border is wrong, and only without count_include_pad":
+            "Cut each window at the border of the image: what is left is what it is divided by.",
     },
 )
 
 
-@average.solution
-def avg_pool1d(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    """(n,)  →  (n_out,)"""
-    n, p, y = len(x), padding, []
-    steps, rest = divmod(n + 2 * p - kernel_size, stride)
-    if ceil_mode and rest > 0 and (steps + 1) * stride < n + p:
-        steps += 1
-    for i in range(steps + 1):
-        begin = stride * i - p
-        end = min(begin + kernel_size, n + p)
-        signal = x[max(begin, 0):end]
-        count = end - begin if count_include_pad else len(signal)
-        y.append(np.sum(signal) / count)
-    return np.array(y)
+@avg.solution
+def avg_pool2d(x, k, s, p, ceil_mode, count_include_pad):
+    """(H, W), int, int, int, bool, bool  →  (H_out, W_out)"""
+    beyond = s - 1 if ceil_mode else 0       # how far a window may reach
+    weights = []
+    for n in x.shape:
+        begin = np.arange(-p, min(n, n + p + beyond - k + 1), s)[:, None]
+        place = np.arange(n)
+        held = (begin <= place) & (place < begin + k)          # (n_out, n)
+        count = held.sum(axis=1, keepdims=True)
+        if count_include_pad:
+            count = np.minimum(k, n + p - begin)
+        weights.append(held / count)
+    rows, columns = weights
+    return rows @ x @ columns.T
 
 
-average.mistake("always divided by the kernel's size",
-                hint="That is right where a window lies in the padded signal and zeros count. What sticks out never "
-                     "counts, and without count_include_pad nor do the zeros.")(
-    _average_by(lambda begin, k, n, p, include: k))
-average.mistake("the part that sticks out of the padding is counted",
-                hint="With ceil_mode the last window can end behind the padding. Those places do not exist: "
-                     "they are no "
-                     "zeros that could count.")(
-    _average_by(lambda begin, k, n, p, include: k if include else _right_divisor(begin, k, n, p, include)))
-average.mistake("the zeros always count",
-                hint="With count_include_pad False divide by the places that lie in the signal.")(
-    _average_by(lambda begin, k, n, p, include: _right_divisor(begin, k, n, p, True)))
-average.mistake("the zeros never count",
-                hint="With count_include_pad True the zeros of the padding are places as well.")(
-    _average_by(lambda begin, k, n, p, include: _right_divisor(begin, k, n, p, False)))
-average.mistake("count_include_pad the wrong way round",
-                hint="True means that the zeros are counted.")(
-    _average_by(lambda begin, k, n, p, include: _right_divisor(begin, k, n, p, not include)))
+@avg.mistake("every sum is divided by k²",
+             hint="k² is right where the whole window lies in the image or its padding. What of a window that reaches "
+                  "further, and what without count_include_pad?")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, count_include_pad, counted=lambda a, n: k)
 
 
-@average.mistake("the sum of each window", hint="A mean divides the sum by a number of places.")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return _average_by(lambda begin, k, n, p, include: 1)(x, kernel_size, stride, padding, ceil_mode, True)
+@avg.mistake("what lies beyond the padding is counted",
+             hint="With ceil_mode the last window may reach beyond the padding. Those places do not exist: they are "
+                  "not counted.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, count_include_pad, counted=(lambda a, n: k) if count_include_pad else None)
 
 
-@average.mistake("ceil_mode is ignored", hint="With ceil_mode a last window that sticks out gives an output too.")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return _average(x, kernel_size, stride, padding, False, count_include_pad)
+@avg.mistake("padding is never counted", hint="With count_include_pad a place in the padding counts like a pixel of 0.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, False)
 
 
-@average.mistake("always as with ceil_mode",
-                 hint="Without ceil_mode a window that sticks out of the padding is dropped.")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return _average(x, kernel_size, stride, padding, True, count_include_pad)
+@avg.mistake("padding is always counted", hint="Without count_include_pad only pixels of the image are counted.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, True)
 
 
-@average.mistake("ceil_mode the wrong way round", hint="True means that the size is rounded up.")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return _average(x, kernel_size, stride, padding, not ceil_mode, count_include_pad)
+@avg.mistake("count_include_pad is taken for its opposite",
+             hint="True means that places in the padding are counted; False, that only pixels are.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, not count_include_pad)
 
 
-@average.mistake("a window that begins behind the signal is kept",
-                 hint="With ceil_mode the last window must begin before the padding behind the signal does.")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    def size(n, k, s, p, d, ceil):
-        return (-(-(n + 2 * p - k) // s) if ceil else (n + 2 * p - k) // s) + 1
-    with np.errstate(all="ignore"):
-        return np.nan_to_num(_average_by(lambda begin, k, n, p, include: max(
-            _right_divisor(begin, k, n, p, include), 1), size)(
-                x, kernel_size, stride, padding, ceil_mode, count_include_pad))
+@avg.mistake("without count_include_pad, padding behind the image is counted",
+             hint="The window is cut at the image's begin but not at its end.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, count_include_pad,
+                counted=None if count_include_pad else lambda a, n: min(a + k, n + p) - max(a, 0))
 
 
-@average.mistake("the padding is forgotten", hint="The first window begins `padding` places before the signal.")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return _average(x, kernel_size, stride, 0, ceil_mode, count_include_pad)
+@avg.mistake("without count_include_pad, padding in front of the image is counted",
+             hint="The window is cut at the image's end but not at its begin.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, count_include_pad,
+                counted=None if count_include_pad else lambda a, n: min(a + k, n) - a)
 
 
-@average.mistake("the stride is forgotten", hint="Window i begins at stride · i.")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return _average(x, kernel_size, 1, padding, ceil_mode, count_include_pad)
+@avg.mistake("with count_include_pad, padding behind the image is not counted",
+             hint="The padding lies on both sides: a window may also hold places behind the image.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, count_include_pad,
+                counted=(lambda a, n: min(a + k, n) - a) if count_include_pad else None)
 
 
-@average.accepted("marks for the places that count")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    n, p = len(x), padding
-    room = n + 2 * p - kernel_size
-    count = (-(-room // stride) if ceil_mode else room // stride) + 1
-    if ceil_mode and (count - 1) * stride >= n + p:
-        count -= 1
-    tail = np.zeros(kernel_size + stride)
-    values = np.concatenate([np.zeros(p), x, np.zeros(p), tail])
-    zeros = np.full(p, float(count_include_pad))
-    marks = np.concatenate([zeros, np.ones(n), zeros, tail])
-    places = stride * np.arange(count)[:, None] + np.arange(kernel_size)
-    return values[places].sum(1) / marks[places].sum(1)
+@avg.mistake("with count_include_pad, padding in front of the image is not counted",
+             hint="The padding lies on both sides: a window may also hold places in front of the image.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, count_include_pad,
+                counted=(lambda a, n: min(a + k, n + p) - max(a, 0)) if count_include_pad else None)
 
 
-@average.accepted("PyTorch's rule in other words")
-def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
-    return _average_by(_right_divisor)(x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+@avg.mistake("the window that begins behind the image is kept",
+             hint="With ceil_mode, a window with s·i ≥ n + p holds no pixel. PyTorch leaves it out.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return np.nan_to_num(_avg(x, k, s, p, ceil_mode, count_include_pad, drop=False), posinf=0, neginf=0)
+
+
+@avg.mistake("ceil_mode has no effect", hint="With ceil_mode the number of windows is rounded up.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, False, count_include_pad)
+
+
+@avg.mistake("the number of windows is always rounded up", hint="Only with ceil_mode may a window reach beyond.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, True, count_include_pad)
+
+
+@avg.mistake("ceil_mode is taken for its opposite", hint="True means that the number of windows is rounded up.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, not ceil_mode, count_include_pad)
+
+
+@avg.mistake("there is no padding", hint="The first window begins p rows above the image and p columns left of it.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, 0, ceil_mode, count_include_pad)
+
+
+@avg.mistake("the stride has no effect", hint="Windows are s rows and s columns apart.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, 1, p, ceil_mode, count_include_pad)
+
+
+@avg.mistake("the sums are not divided", hint="The mean is the sum divided by what is counted.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, s, p, ceil_mode, count_include_pad, counted=lambda a, n: 1)
+
+
+@avg.mistake("the divisor counts one side of the window only", hint="Rows times columns are counted.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return np.sqrt(1.0) * _avg(x, k, s, p, ceil_mode, count_include_pad, counted=lambda a, n: k ** 0.5)
+
+
+@avg.mistake("only the rows have a stride", hint="Windows are s rows and s columns apart.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    whole = _strided(x, k, s, p, ceil_mode, count_include_pad)
+    return whole[::s]
+
+
+@avg.mistake("only the columns have a stride", hint="Windows are s rows and s columns apart.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    whole = _strided(x, k, s, p, ceil_mode, count_include_pad)
+    return whole[:, ::s]
+
+
+@avg.mistake("ceil_mode lets windows reach too far",
+             hint="⌈q⌉ + 1 windows: s − 1 places beyond the padding are enough for that.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    if not ceil_mode:
+        return avg.reference(x, k, s, p, ceil_mode, count_include_pad)
+    return _strided(x, k, s, p, ceil_mode, count_include_pad, more=1)[::s, ::s]
+
+
+@avg.mistake("the row of windows behind the image is kept",
+             hint="With ceil_mode, a window with s·i ≥ H + p holds no pixel. PyTorch leaves it out.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _strided(x, k, s, p, ceil_mode, count_include_pad, ends=[None, x.shape[1] + p])[::s, ::s]
+
+
+@avg.mistake("the column of windows behind the image is kept",
+             hint="With ceil_mode, a window with s·j ≥ W + p holds no pixel. PyTorch leaves it out.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _strided(x, k, s, p, ceil_mode, count_include_pad, ends=[x.shape[0] + p, None])[::s, ::s]
+
+
+@avg.mistake("too many rows of windows are left out",
+             hint="Window i begins at s·i − p. It is left out only where that is H or more.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _strided(x, k, s, p, ceil_mode, count_include_pad, ends=[x.shape[0], x.shape[1] + p])[::s, ::s]
+
+
+@avg.mistake("too many columns of windows are left out",
+             hint="Window j begins at s·j − p. It is left out only where that is W or more.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _strided(x, k, s, p, ceil_mode, count_include_pad, ends=[x.shape[0] + p, x.shape[1]])[::s, ::s]
+
+
+@avg.mistake("too many windows are left out",
+             hint="Window i begins at s·i − p. It is left out only where that is n or more.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _strided(x, k, s, p, ceil_mode, count_include_pad, ends=x.shape)[::s, ::s]
+
+
+@avg.mistake("windows begin at every place, as with stride 1",
+             hint="Windows are s rows and s columns apart: of all windows every s-th is kept.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _strided(x, k, s, p, ceil_mode, count_include_pad)
+
+
+@avg.mistake("the sum is multiplied by what is counted", hint="The mean is the sum divided by what is counted.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    rows, columns = ([min(a + k, n + p) - a if count_include_pad else min(a + k, n) - max(a, 0)
+                      for a in _begins(n, k, s, p, ceil_mode)] for n in x.shape)
+    return avg.reference(x, k, s, p, ceil_mode, count_include_pad) * np.outer(rows, columns)**2
+
+
+@avg.mistake("the last window that just fits is left out",
+             hint="Where q is a whole number, the last window ends where the padding ends, and it counts.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    kept = [_begins(n, k, s, p, ceil_mode) for n in x.shape]
+    kept = [[a for a in begins if a < n + p - k + (s - 1 if ceil_mode else 0)]
+            for begins, n in zip(kept, x.shape, strict=True)]
+    return avg.reference(x, k, s, p, ceil_mode, count_include_pad)[:len(kept[0]), :len(kept[1])]
+
+
+@avg.mistake("every window holds one row and one column too many",
+             hint="x[a : a + k] holds k rows: the place a + k is the first behind the window.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    def weights(n):
+        rows = np.array([[a <= place <= a + k for place in range(n)] for a in _begins(n, k, s, p, ceil_mode)], float)
+        count = [min(k, n + p - a) for a in _begins(n, k, s, p, ceil_mode)] if count_include_pad else rows.sum(1)
+        return rows / np.array(count)[:, None]
+    return weights(x.shape[0]) @ x @ weights(x.shape[1]).T
+
+
+@avg.accepted("padding with zeros and a mask of ones, in a frame large enough for every window")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    frame = [(p, p + s + k)] * 2
+    inner = np.pad(np.ones_like(x), p, constant_values=float(count_include_pad))
+    ones = np.pad(inner, [(0, s + k)] * 2)
+    sums, counts = (np.lib.stride_tricks.sliding_window_view(a, (k, k))[::s, ::s].sum((2, 3))
+                    for a in (np.pad(x, frame), ones))
+    rows, columns = (len(_begins(n, k, s, p, ceil_mode)) for n in x.shape)
+    return sums[:rows, :columns] / counts[:rows, :columns]
+
+
+@avg.accepted("loops, each window cut at the border")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    (height, width), beyond = x.shape, s - 1 if ceil_mode else 0
+    out = []
+    for a in range(-p, min(height, height + p - k + beyond + 1), s):
+        out.append([])
+        for c in range(-p, min(width, width + p - k + beyond + 1), s):
+            window = x[max(a, 0):a + k, max(c, 0):c + k]
+            padded = min(k, height + p - a) * min(k, width + p - c)
+            out[-1].append(window.sum() / (padded if count_include_pad else window.size))
+    return out
 
 
 # ---- max_pool1d ------------------------------------------------------------------------------------------------------
 
-def _max1d_cases(rng, turn):
-    """Half of the signals are negative throughout, a third of them mixed; the others have no negative number."""
-    k = int(rng.integers(2, 5))
-    x = numbers(rng, int(rng.integers(k + 3, 13)))
-    x = [-np.abs(x), x, np.abs(x), -np.abs(x)][turn % 4]
-    return x, k, int(rng.integers(1, 4))
+def _mend_cases(rng, turn):
+    """Negative signals in every second case; padding in three of four, so that places before 0 are asked for."""
+    k = int(rng.integers(3, 6))
+    p = 0 if turn % 4 == 1 else int(rng.integers(1, k // 2 + 1))
+    x = numbers(rng, int(rng.integers(6, 12)))
+    if turn % 2:
+        x = -np.abs(x)
+    else:
+        x[-1 if turn % 4 else 0] = 4                  # the largest: it shows in a window at the other end
+    if turn % 4 == 3:                                 # x[2] is next to the first window, and larger than what is in it
+        k, p = 4, 2
+        x[:2] -= 1
+        x[2] = -0.25
+    return x, k, int(rng.integers(1, 4)), p
 
 
-def _max1d(x, k, s):
-    windows = np.lib.stride_tricks.sliding_window_view(x, k)[::s]
-    return np.stack([windows.max(1), s * np.arange(len(windows)) + windows.argmax(1)], axis=1)
+def _max1(x, k, s, p, first=-np.inf, place=lambda a, n: a if 0 <= a < n else None, stop=0):
+    """The largest of `first` and of the samples of each window; place(a, n): which sample is read at place a."""
+    n_out = (len(x) + 2 * p - k) // s + 1
+    out = np.full(n_out, first, dtype=np.float64)
+    for i in range(n_out):
+        for u in range(k - stop):
+            a = place(s * i + u - p, len(x))
+            if a is not None:
+                out[i] = max(out[i], x[a])
+    return out
 
 
-first = Question(
-    "max_pool1d", title="The largest, and where it stood", points=2, kind="mend",
-    asks="Mend `max_pool1d(x, kernel_size, stride)`: of each window of a signal the largest number and its place in "
-         "the signal, of equal ones the first.",
-    reference=_max1d, cases=_max1d_cases,
-    minutes=12, level=2,
+mend = Question(
+    "max_pool1d", title="A maximum that photographs do not betray", points=2, kind="mend",
+    asks="Mend `max_pool1d(x, k, s, p)`: the largest sample of every window of k samples of a signal, with stride `s` "
+         "and padding `p`.",
+    reference=lambda x, k, s, p: _max1(x, k, s, p),
+    cases=_mend_cases,
+    minutes=15, level=2,
     text=r"""
-        `x` has n numbers; the windows lie in it entirely, without padding. Return an array (n_out, 2): in row i the
-        largest number of window i, and the index that it has in `x`. The places are what the backward pass will need.
-        On photographs, and on whatever has gone through ReLU, the function is nearly always right.
+        $$y_i = \max_{0 \le u < k}\; x_{s i + u - p} \qquad \text{over the places that exist}$$
+
+        `x` (n,) holds numbers of any sign. The places that exist are 0 to n − 1. The padding is at most k/2, and there
+        are $\lfloor (n + 2p - k)/s \rfloor + 1$ windows. Two things are wrong with the function. Whoever tries it on
+        a photograph, or behind a ReLU, and without padding, sees neither.
     """,
     hints={
-        "It is wrong for some signals only":
-            "Try a signal of negative numbers. What does the comparison begin with?",
-        "The place is wrong where numbers are equal":
-            "Of equal numbers the first counts: replace the largest so far only by a larger one.",
+        "Where to begin":
+            "Call it with a signal of negative numbers and p = 0. Then with p = 1, and look at the first window.",
+        "A negative signal gives zeros":
+            "What is in the output before the first sample is compared with it?",
+        "Only the first numbers are wrong":
+            "Which sample is x[−1] in Python?",
     },
 )
 
 
-@first.solution
-def max_pool1d(x, kernel_size, stride):
-    """(n,)  →  (n_out, 2): largest number, its place"""
-    rows = []
-    for begin in range(0, len(x) - kernel_size + 1, stride):
-        window = x[begin:begin + kernel_size]
-        best = np.argmax(window)
-        rows.append((window[best], begin + best))
-    return np.array(rows)
+@mend.given("the maximum starts at 0, and places before the signal are read at its end",
+            hint="Two things. A window of negative samples is never as large as the 0 it begins with. And in Python "
+                 "x[−1] is the last sample.")
+def _(x, k, s, p):
+    """(n,), int, int, int  →  (n_out,)"""
+    n_out = (len(x) + 2 * p - k) // s + 1
+    out = np.zeros(n_out)
+    for i in range(n_out):
+        for u in range(k):
+            place = s * i + u - p
+            if place < len(x):
+                out[i] = max(out[i], x[place])
+    return out
 
 
-@first.given("the comparison begins with zero",
-             hint="Where all numbers of a window are negative, none of them is larger than 0, and the answer "
-                  "is a 0 that "
-                  "stands nowhere in the signal. Begin with a number of the window, or with −∞.")
-def _(x, kernel_size, stride):
-    rows = []
-    for begin in range(0, len(x) - kernel_size + 1, stride):
-        largest, place = 0, begin
-        for a in range(begin, begin + kernel_size):
-            if x[a] > largest:
-                largest, place = x[a], a
-        rows.append((largest, place))
-    return np.array(rows)
+@mend.solution
+def max_pool1d(x, k, s, p):
+    """(n,), int, int, int  →  (n_out,)"""
+    n_out = (len(x) + 2 * p - k) // s + 1
+    out = np.full(n_out, -np.inf)
+    for i in range(n_out):
+        for u in range(k):
+            place = s * i + u - p
+            if 0 <= place < len(x):
+                out[i] = max(out[i], x[place])
+    return out
 
 
-@first.mistake("of equal numbers the last",
-               hint="A number replaces the largest so far only if it is larger: > and not ≥.")
-def _(x, kernel_size, stride):
-    windows = np.lib.stride_tricks.sliding_window_view(x, kernel_size)[::stride]
-    last = kernel_size - 1 - windows[:, ::-1].argmax(1)
-    return np.stack([windows.max(1), stride * np.arange(len(windows)) + last], axis=1)
+@mend.mistake("the maximum still starts at 0",
+              hint="The places are mended. But a window of negative samples is never as large as the 0 that the output "
+                   "begins with.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, first=0)
 
 
-@first.mistake("the place within the window", hint="The place is asked for in the signal: add where the window begins.")
-def _(x, kernel_size, stride):
-    windows = np.lib.stride_tricks.sliding_window_view(x, kernel_size)[::stride]
-    return np.stack([windows.max(1), windows.argmax(1)], axis=1)
+@mend.mistake("places before the signal are still read at its end",
+              hint="The begin of the maximum is mended. But x[−1] is the last sample in Python: ask for place ≥ 0 too.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, place=lambda a, n: a if a < n else None)
 
 
-@first.mistake("the place of the window", hint="Which of its numbers was the largest?")
-def _(x, kernel_size, stride):
-    y = _max1d(x, kernel_size, stride)
-    return np.stack([y[:, 0], stride * np.arange(len(y))], axis=1)
+@mend.mistake("the signal goes on at its other end",
+              hint="That is a circle. Places before 0 and from n on do not exist, so they do not take part.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, place=lambda a, n: a % n)
 
 
-@first.mistake("the place is counted in windows", hint="Window i begins at stride · i, not at i.")
-def _(x, kernel_size, stride):
-    windows = np.lib.stride_tricks.sliding_window_view(x, kernel_size)[::stride]
-    return np.stack([windows.max(1), np.arange(len(windows)) + windows.argmax(1)], axis=1)
+@mend.mistake("the modulus of the place", hint="Place −1 does not exist: it does not stand for place 1.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, place=lambda a, n: abs(a) if a < n else None)
 
 
-@first.mistake("the largest of absolute value", hint="Compare the numbers as they are; −3 is smaller than 1.")
-def _(x, kernel_size, stride):
-    places = _max1d(np.abs(x), kernel_size, stride)[:, 1].astype(int)
-    return np.stack([x[places], places], axis=1)
+@mend.mistake("the padding takes part as zeros",
+              hint="A 0 outside of the signal is larger than each negative sample. Places that do not exist take no "
+                   "part.")
+def _(x, k, s, p):
+    return np.array([np.pad(x, p)[a:a + k].max() for a in range(0, len(x) + 2 * p - k + 1, s)])
 
 
-@first.mistake("the smallest number", hint="The largest is asked for.")
-def _(x, kernel_size, stride):
-    y = _max1d(-x, kernel_size, stride)
-    return y * [-1, 1]
+@mend.mistake("the maximum starts at the signal's first sample",
+              hint="A window does not always hold x[0]. Start at a number that is smaller than every sample.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, first=x[0])
 
 
-@first.mistake("place and number are exchanged", hint="First the number, then the place.")
-def _(x, kernel_size, stride):
-    return _max1d(x, kernel_size, stride)[:, ::-1]
+@mend.mistake("the first sample of the signal never counts",
+              hint="Place 0 exists: ask for place ≥ 0, not > 0.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, place=lambda a, n: a if 0 < a < n else None)
 
 
-@first.mistake("the windows do not overlap", hint="They move by `stride`.")
-def _(x, kernel_size, stride):
-    return _max1d(x, kernel_size, kernel_size)
+@mend.mistake("the maximum starts at −1", hint="Samples may be smaller than −1. Which number is below all others?")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, first=-1)
 
 
-@first.accepted("sliding windows of NumPy")
-def _(x, kernel_size, stride):
-    return _max1d(x, kernel_size, stride)
+@mend.mistake("the largest modulus", hint="The samples are compared with their signs: −3 is smaller than −1.")
+def _(x, k, s, p):
+    return _max1(np.abs(x), k, s, p)
 
 
-@first.accepted("the same loops, begun with the window's first number")
-def _(x, kernel_size, stride):
-    rows = []
-    for begin in range(0, len(x) - kernel_size + 1, stride):
-        place = begin
-        for a in range(begin, begin + kernel_size):
-            if x[a] > x[place]:
-                place = a
-        rows.append([float(x[place]), place])
-    return rows
+@mend.mistake("the smallest sample", hint="The largest sample was asked for.")
+def _(x, k, s, p):
+    return -_max1(-x, k, s, p)
+
+
+@mend.mistake("the windows are one too short", hint="u runs from 0 to k − 1: k samples.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, stop=1)
+
+
+@mend.mistake("the stride has no effect on the places", hint="Window i begins at place s·i − p.")
+def _(x, k, s, p):
+    return _max1(x, k, 1, p)[:(len(x) + 2 * p - k) // s + 1]
+
+
+@mend.mistake("the last sample of each window that exists", hint="Compare each sample with the largest so far.")
+def _(x, k, s, p):
+    n_out = (len(x) + 2 * p - k) // s + 1
+    return np.array([x[max(s * i - p, 0):s * i - p + k][-1] for i in range(n_out)])
+
+
+@mend.mistake("there is no padding",
+              hint="Window i begins at place s·i − p, and there are ⌊(n + 2p − k)/s⌋ + 1 of them.")
+def _(x, k, s, p):
+    return _max1(x, k, s, 0)
+
+
+@mend.mistake("the padding is not counted in the number of windows",
+              hint="There are ⌊(n + 2p − k)/s⌋ + 1 windows: the padding lies on both sides.")
+def _(x, k, s, p):
+    return mend.reference(x, k, s, p)[:(len(x) - k) // s + 1]
+
+
+@mend.mistake("the padding is counted on one side only",
+              hint="There are ⌊(n + 2p − k)/s⌋ + 1 windows: the padding lies on both sides.")
+def _(x, k, s, p):
+    return mend.reference(x, k, s, p)[:(len(x) + p - k) // s + 1]
+
+
+@mend.mistake("there is only one window", hint="There are ⌊(n + 2p − k)/s⌋ + 1 windows.")
+def _(x, k, s, p):
+    return mend.reference(x, k, s, p)[:1]
+
+
+@mend.accepted("slices, cut at both ends")
+def _(x, k, s, p):
+    n_out = (len(x) + 2 * p - k) // s + 1
+    return np.array([x[max(s * i - p, 0):max(s * i - p + k, 0)].max() for i in range(n_out)])
+
+
+@mend.accepted("padding with minus infinity")
+def _(x, k, s, p):
+    padded = np.pad(x, p, constant_values=-np.inf)
+    return np.lib.stride_tricks.sliding_window_view(padded, k)[::s].max(1)
+
+
+@mend.accepted("the end samples repeated, for each window holds them anyway")
+def _(x, k, s, p):
+    padded = np.pad(x, p, mode="edge")
+    return [padded[a:a + k].max() for a in range(0, len(padded) - k + 1, s)]
 
 
 # ---- downsampler -----------------------------------------------------------------------------------------------------
 
-def _binomial(order):
-    taps = np.ones(1)
-    for _ in range(order):
-        taps = np.convolve(taps, [0.5, 0.5])
-    return taps
+NEAR, LEAK = 0.02, 0.02
 
 
-def _down_properties(taps, k, flat):
-    if taps.shape != (k,):
-        raise ValueError(f"the kernel must have {k} taps; its shape is {taps.shape}")
-    u, signs = np.arange(k), (-1.0) ** np.arange(k)
-    def zero(number):
-        return float(np.abs(number) < 1e-4)
-
-    found = {"the taps sum to 1": zero(taps.sum() - 1), "its own mirror image": zero(np.abs(taps - taps[::-1]).max()),
-             "no tap is negative": float(taps.min() >= -1e-6)}
-    for m in range(flat):
-        name = f"the sum of (−1)^u · u^{m} · taps is 0" if m else "+1, −1, +1, … disappears"
-        found[name] = zero(np.sum(signs * u**m * taps) / k**m)
-    return found
+def _gain(w, phi):
+    """|ŵ(φ)| of each frequency."""
+    return np.abs(np.exp(-2j * np.pi * np.outer(phi, np.arange(len(w)))) @ w)
 
 
-down = Question(
-    "downsampler", title="A blur that leaves no alias", points=3, kind="design",
-    asks="Design `downsampler(k, flat)`: k taps of a blur that goes before every second sample is dropped.",
-    # as many taps as needed, or more: then something is left to choose
-    reference=lambda k, flat: np.convolve(_binomial(flat), np.ones(k - flat) / (k - flat)),
-    cases=lambda rng, turn: ((2 * int(rng.integers(2, 6)) + 1, 2 + 2 * (turn % 2)) if turn % 3 else (3, 2)),
-    measure=_down_properties,
-    minutes=25, level=3,
-    text=r"""
-        Return an array of k taps $w_u$, k odd, such that
+def _downsampler_properties(answer, s):
+    if answer.ndim != 1 or answer.size == 0:
+        raise ValueError(f"the kernel must have one axis and at least one tap, got shape {answer.shape}")
+    w = answer.astype(np.float64)
+    if not np.isfinite(w).all():
+        raise ValueError("the taps must be finite numbers")
+    aliases = np.arange(1, s) / s
+    near = np.concatenate([aliases - NEAR, aliases + NEAR])
+    return {
+        "the number of taps is odd (1 yes, 0 no)": float(len(w) % 2),
+        "it has at most 2s + 1 taps (1 yes, 0 no)": float(len(w) <= 2 * s + 1),
+        "it is its own mirror image (1 yes, 0 no)": float(np.abs(w - w[::-1]).max() < 1e-5),
+        "what a constant 1 becomes": float(np.round(w.sum(), 6)),
+        "the most that is left of a wave of frequency m/s": float(np.round(_gain(w, aliases).max(), 5)),
+        "of the waves near them at most 2 % are left (1 yes, 0 no)": float(_gain(w, near).max() <= LEAK),
+    }
 
-        - constants stay as they are: $\sum_u w_u = 1$,
-        - the kernel is its own mirror image,
-        - no tap is negative,
-        - the wave +1, −1, +1, … disappears, and its response is flat there: $\sum_u (-1)^u\, u^m\, w_u = 0$ for every
-          power m from 0 to flat − 1 ($u^0 = 1$ for all u). `flat` is 2 or 4, and k is at least flat + 1.
 
-        Any such kernel is right. The box of k taps is not: with k odd, +1, −1, … leaves something in it.
+def _triangle(s):
+    return np.convolve(np.ones(s), np.ones(s)) / s**2
+
+
+downsample = Question(
+    "downsampler", title="A kernel to blur with before every s-th pixel is kept", points=2, kind="design",
+    asks="Write `downsampler(s)`: a short symmetric kernel that keeps constants and removes the waves that would "
+         "become constants when every `s`-th pixel is kept.",
+    reference=_triangle,
+    cases=lambda rng, turn: (2 + (turn + int(rng.integers(2))) % 8,),
+    minutes=20, level=2, measure=_downsampler_properties,
+    text=rf"""
+        `s` is an integer from 2 to 10. A wave of frequency $m/s$ cycles per pixel, with $m = 1, \dots, s - 1$, meets
+        every $s$-th pixel at the same height: without a blur it becomes a constant that was never there. For $s = 2$
+        that is $+1, -1, +1, -1, \dots$ Return the taps, an array with one axis. The kernel must
+
+        - have an odd number of taps, at most 2s + 1, and be its own mirror image, so that the middle tap lies on the
+          pixel that is kept;
+        - leave a constant as it is;
+        - remove each wave of frequency $m/s$ wholly;
+        - leave at most {LEAK:.0%} of a wave whose frequency is {NEAR} above or below one of them.
+
+        The average of s pixels, average pooling, has the second and third property, but not always the first and
+        never the last. There is more than one right answer, and each of them passes.
     """,
     hints={
-        "Where do I begin?":
-            "With [1, 1]/2: it makes 0 of +1, −1, +1, …. What does it do when it is applied twice?",
-        "How do I get more taps than I need?":
-            "What has a zero keeps it, whatever it is convolved with. Convolve with a box.",
+        "All is right but the waves near m/s":
+            "The gain of your kernel goes through 0 at m/s, but steeply. What happens to a gain that is applied twice?",
+        "The waves m/s are not removed":
+            "Add up the taps 0, s, 2s, …, then 1, s + 1, 2s + 1, …: each of these s sums must be 1/s.",
+        "The number of taps is even":
+            "The convolution of two kernels of a and b taps has a + b − 1 of them.",
     },
 )
 
 
-@down.solution
-def downsampler(k, flat):
-    """→ (k,)"""
-    taps = np.ones(k - flat) / (k - flat)
-    for _ in range(flat):
-        taps = np.convolve(taps, [0.5, 0.5])
-    return taps
+@downsample.solution
+def downsampler(s):
+    """int  →  (2s − 1,), the taps"""
+    box = np.ones(s) / s
+    return np.convolve(box, box)
 
 
-@down.mistake("something is left of +1, −1, +1, …",
-              hint="A box or a triangle with an odd number of taps, and a single tap, let a part of that wave through. "
-                   "[1, 1]/2 does not, nor what it is convolved with.")
-def _(k, flat):
-    return np.full(k, 1 / k)
+@downsample.mistake("the average of s pixels",
+                    hint="That is average pooling: with an even s it has no middle pixel, and waves next to m/s come "
+                         "through. Its gain is 0 at m/s, but steep there.")
+def _(s):
+    return np.ones(s) / s
 
 
-@down.mistake("the taps do not sum to one", hint="Each [1, 1] doubles the sum: divide by two each time.")
-def _(k, flat):
-    return down.reference(k, flat) * 2**flat
+@downsample.mistake("[1, 2, 1]/4, whatever s is",
+                    hint="It removes +1, −1, +1, …, which is enough for s = 2. For s = 3 the waves 1/3 and 2/3 come "
+                         "through: the kernel must grow with s.")
+def _(s):
+    return np.array([1, 2, 1]) / 4
 
 
-@down.mistake("all taps are negative", hint="Constants are to stay as they are: the sum is +1, and no tap is negative.")
-def _(k, flat):
-    return -down.reference(k, flat)
+@downsample.mistake("nothing is blurred", hint="One tap of 1 keeps constants, and every wave as well.")
+def _(s):
+    return np.ones(1)
 
 
-@down.mistake("the taps have both signs, and do not sum to one",
-              hint="[−1, 1] measures a difference and removes constants. The blur has [1, 1]/2.")
-def _(k, flat):
-    return np.convolve(down.reference(k - 1, flat), [-0.5, 0.5])
+@downsample.mistake("zeros", hint="Zeros remove every wave, and constants as well.")
+def _(s):
+    return np.zeros(2 * s - 1)
 
 
-@down.mistake("it is zero there, but not flat enough",
-              hint="Each [1, 1]/2 makes the response flatter by one power. How many of them does `flat` ask for?")
-def _(k, flat):
-    return np.pad([0.5, 0.5], (0, k - 2)) if flat == 2 else np.pad([0.25, 0.5, 0.25], (k - 3) // 2)
+@downsample.mistake("the taps do not add up to 1",
+                    hint="A constant is multiplied by the sum of the taps. Divide by it.")
+def _(s):
+    return _triangle(s) * s**2
 
 
-@down.mistake("not its own mirror image",
-              hint="Put what you add on both sides, or convolve with something symmetric.")
-def _(k, flat):
-    taps = np.convolve(_binomial(flat), np.arange(1.0, k - flat + 1))
-    taps /= taps.sum()
-    return taps if k > flat + 1 else taps[::-1]
+@downsample.mistake("the taps are divided once and not twice",
+                    hint="Both kernels that are convolved must keep constants; yours is s times too large.")
+def _(s):
+    return _triangle(s) * s
 
 
-@down.accepted("binomial, with zeros on both sides")
-def _(k, flat):
-    return np.pad(_binomial(flat), (k - 1 - flat) // 2)
+@downsample.mistake("the average of an odd number of pixels",
+                    hint="An average of 2s − 1 pixels removes multiples of 1/(2s − 1), and those are other waves.")
+def _(s):
+    return np.ones(2 * s - 1) / (2 * s - 1)
 
 
-@down.accepted("binomial of the full length")
-def _(k, flat):
-    return _binomial(k - 1)
+@downsample.mistake("the average of 2s + 1 pixels",
+                    hint="An average of 2s + 1 pixels removes multiples of 1/(2s + 1), and those are other waves.")
+def _(s):
+    return np.ones(2 * s + 1) / (2 * s + 1)
 
 
-QUESTIONS = [largest, adaptive, norm, average, first, down]
+@downsample.mistake("the average of s or s + 1 pixels, so that there is a middle",
+                    hint="It has a middle tap now, but where s is even the waves m/s come through. Give the outermost "
+                         "taps less weight.")
+def _(s):
+    return np.ones(s + 1 - s % 2) / (s + 1 - s % 2)
+
+
+@downsample.mistake("all is right but the waves near m/s",
+                    hint="The gain of your kernel is 0 at m/s, but it goes through 0 steeply. What happens to a gain "
+                         "when the kernel is applied twice?")
+def _(s):
+    return np.ones(s) / s if s % 2 else np.concatenate([[0.5], np.ones(s - 1), [0.5]]) / s
+
+
+@downsample.mistake("a binomial kernel of 2s − 1 taps",
+                    hint="A binomial kernel removes the frequency 1/2 only, and others nearly. Here each m/s must go.")
+def _(s):
+    w = np.ones(1)
+    for _ in range(2 * s - 2):
+        w = np.convolve(w, [0.5, 0.5])
+    return w
+
+
+@downsample.mistake("a binomial kernel of s taps",
+                    hint="A binomial kernel removes the frequency 1/2 only, and others nearly. Here each m/s must go.")
+def _(s):
+    w = np.ones(1)
+    for _ in range(s - 1):
+        w = np.convolve(w, [0.5, 0.5])
+    return w
+
+
+@downsample.mistake("a triangle that is too short",
+                    hint="A triangle is the average of s pixels applied twice, which has 2s − 1 taps.")
+def _(s):
+    w = np.convolve(np.ones(s - 1), np.ones(s - 1))
+    return w / w.sum()
+
+
+@downsample.mistake("a triangle that is too wide",
+                    hint="A triangle is the average of s pixels applied twice, which has 2s − 1 taps.")
+def _(s):
+    w = np.convolve(np.ones(s + 1), np.ones(s + 1))
+    return w / w.sum()
+
+
+@downsample.mistake("more taps than allowed: the average applied more than twice",
+                    hint="Twice is enough: 2s − 1 taps.")
+def _(s):
+    return np.convolve(np.convolve(_triangle(s), np.ones(s) / s), np.ones(s) / s)
+
+
+@downsample.accepted("a triangle, tap by tap")
+def _(s):
+    return [(s - abs(u)) / s**2 for u in range(-s + 1, s)]
+
+
+@downsample.accepted("the average applied twice, then [1, 2, 1]/4")
+def _(s):
+    return np.convolve(_triangle(s), [0.25, 0.5, 0.25])
+
+
+@downsample.accepted("straight lines between two pixels, backwards")
+def _(s):
+    return np.interp(np.arange(-s + 1, s) / s, [-1, 0, 1], [0, 1, 0]) / s
+
+
+QUESTIONS = [max_pool, adaptive, lp, avg, mend, downsample]
