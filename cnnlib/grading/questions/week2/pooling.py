@@ -348,6 +348,23 @@ def _(n, n_out):
     return _windows(n, n_out, end=lambda j, n, m: (j + 1) * n // m + 1)
 
 
+@adaptive.mistake("the last window takes what is left over",
+                  hint="It reads every pixel, but all windows except the last are ⌊n/n_out⌋ wide. Compute both ends of "
+                       "each window from j·n and (j + 1)·n.")
+def _(n, n_out):
+    windows = _windows(n, n_out, lambda j, n, m: j * (n // m), lambda j, n, m: (j + 1) * (n // m))
+    windows[-1, 1] = n
+    return windows
+
+
+@adaptive.mistake("the first windows are one pixel wider, and none overlap",
+                  hint="np.array_split deals out whole pixels, each to one window. A pixel through which a cut goes "
+                       "belongs to both windows.")
+def _(n, n_out):
+    cuts = np.array([j * (n // n_out) + min(j, n % n_out) for j in range(n_out + 1)])
+    return np.stack([cuts[:-1], cuts[1:]], axis=1)
+
+
 @adaptive.mistake("the last pixel in place of the end",
                   hint="The end is not included, as in a slice: it is one more than the last pixel.")
 def _(n, n_out):
