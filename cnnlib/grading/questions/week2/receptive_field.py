@@ -347,8 +347,11 @@ def _reach(field_, jump):
     return np.array(rows)
 
 
-def _stack_case(rng):
-    jump, field_ = int(rng.choice([2, 4])), int(rng.integers(40, 120))
+def _stack_case(rng, turn):
+    """Half of the fields are one that some layers just reach, or one more: there a layer too many breaks the budget."""
+    jump = int(rng.choice([2, 4]))
+    edges = [r for m in range(2, 5) if 12 < (r := 2 * jump - 1 + jump * (3**m - 1)) < 120]
+    field_ = int(rng.choice(edges)) + turn // 2 % 2 if turn % 2 else int(rng.integers(40, 120))
     return field_, jump, int(_reach(field_, jump)[:, 0].sum())
 
 
@@ -434,6 +437,38 @@ design.mistake("too many taps, and holes",
 design.mistake("the field is too small, and has holes",
                hint="A dilation must not be larger than what is seen without a gap in front of it.")(
     _but(lambda rows, strided: np.array([(2, 1, 5)])))
+
+
+def _planned(add=lambda dilation, distance: 2 * dilation * distance, grow=lambda dilation: 3 * dilation, more=0):
+    """The answer of the solution, with another count of what is seen, other dilations, or a larger field."""
+    def answer(field_, jump, taps):
+        layers, seen_, distance, dilation = [], 1, 1, 1
+        while distance < jump:
+            layers.append((3, 2, 1))
+            seen_ += 2 * distance
+            distance *= 2
+        while seen_ < field_ + more:
+            layers.append((3, 1, dilation))
+            seen_ += add(dilation, distance)
+            dilation = grow(dilation)
+        return layers
+    return answer
+
+
+# of a design only its properties are seen: the names say in which cases which of them are missed, the hints why
+design.mistake("too many taps where the field is just reached",
+               hint="Count from the one input that a unit sees of itself, add 2·distance for each strided layer, and "
+                    "stop as soon as `field` is reached.")(_planned(more=1))
+design.mistake("too many taps in most cases",
+               hint="A layer of three taps adds 2·dilation·jump, and behind a layer of dilation 1 the next dilation may "
+                    "be larger than 2 without a hole. Which is the largest?")(
+    _planned(grow=lambda dilation: 2 * dilation))
+design.mistake("too many taps in nearly all cases",
+               hint="Behind strides a step of one place is a step of `jump` inputs: a layer adds 2·dilation·jump, so "
+                    "fewer layers are enough.")(_planned(add=lambda dilation, distance: 2 * dilation))
+design.mistake("the field is too small now and then",
+               hint="Three taps have two gaps between them: a layer adds 2·dilation·jump, and the jump doubles with "
+                    "each stride of 2.")(_planned(add=lambda dilation, distance: 3 * dilation * distance))
 
 
 @design.accepted("the dilated layers in another order")
