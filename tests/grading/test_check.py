@@ -132,6 +132,22 @@ def test_only_a_table_has_rows_and_columns():
     assert exchanged.name == "rows and columns are exchanged"
 
 
+@pytest.mark.parametrize(("wrong", "name"), [
+    (lambda right, n: right[:, :3 - n % 2], "the output ends too early"),            # a column, of some
+    (lambda right, n: right[:3 - n, :4 - n], "the output ends too early"),
+    (lambda right, n: np.pad(right, [(0, n), (0, 0)], constant_values=5), "the output goes on too far"),
+    (lambda right, n: right[n % 2:, :4 - n % 2] + n % 2, None),                          # other numbers
+    (lambda right, n: right[:, n:], None),                                               # it begins too late
+    (lambda right, n: right[:3 - n] if n else np.pad(right, [(0, 1), (0, 0)]), None),    # now too few, now too many
+], ids=["columns", "both", "longer", "numbers", "late", "mixed"])
+def test_a_right_output_that_is_cut_or_prolonged_is_named(wrong, name):
+    expected = [np.arange(1.0, 13).reshape(3, 4) * (n + 1) for n in range(3)] * 2
+    found = NUMBER.name_mistake([()] * 6, [wrong(right, n % 3) for n, right in enumerate(expected)], expected)
+    assert (found and found.name) == name
+    assert NUMBER.name_mistake([()] * 2, [right[:2] if n else right[:, :3] for n, right in enumerate(expected[:2])],
+                               expected[:2]) is None                     # two cases are too few
+
+
 def test_an_answer_may_return_the_same_array_each_time():
     out = {}
 

@@ -88,6 +88,7 @@ def test_nbgrader_generates_our_sheet_and_gives_our_points(nbgrader, week):
         target = course / "submitted" / student / name / f"{name}.ipynb"
         target.parent.mkdir(parents=True)
         target.write_bytes((ROOT / folder / f"{name}.ipynb").read_bytes())
+
     def points():
         """Of each student, in all weeks."""
         with sqlite3.connect(course / "gradebook.db") as database:
@@ -96,6 +97,7 @@ def test_nbgrader_generates_our_sheet_and_gives_our_points(nbgrader, week):
                 FROM grade JOIN submitted_notebook ON grade.notebook_id = submitted_notebook.id
                 JOIN submitted_assignment ON submitted_notebook.assignment_id = submitted_assignment.id
                 GROUP BY submitted_assignment.student_id"""))
+
     before = points()
     run("autograde", name, "--create")
     new = {student: count - before.get(student, 0) for student, count in points().items()}
