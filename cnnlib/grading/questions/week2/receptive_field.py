@@ -6,7 +6,7 @@ from ...question import Question
 
 
 def _stack(rng, turn, padding=False):
-    """Two to four layers (k, s, d), or (k, s, p, d); one has a stride above 1 in front of others, one a dilation."""
+    """Three or four layers (k, s, d), or (k, s, p, d); one has a stride above 1 in front of others, one a dilation."""
     depth = int(rng.integers(3, 5))
     rows = [[int(rng.integers(1, 6)), int(rng.integers(1, 4)), int(rng.integers(0, 3)), int(rng.integers(1, 4))]
             for _ in range(depth)]
@@ -80,8 +80,7 @@ field.mistake("the strides are forgotten", hint="Behind a stride, a step of one 
                                                 "multiply d·(k − 1) by the jump.")(
     _loop(lambda r, j, k, s, d: (r + d * (k - 1), j * s)))
 field.mistake("the recursion runs the wrong way",
-              hint="r·s + k − s is for going from the last layer to the first. From "
-                                                       "the first on, add d·(k − 1)·j.")(
+              hint="r·s + k − s is for going from the last layer to the first. From the first on, add d·(k − 1)·j.")(
     _loop(lambda r, j, k, s, d: (r * s + d * (k - 1) + 1 - s, j * s)))
 field.mistake("the dilation is forgotten", hint="Neighbouring taps are d places apart.")(
     _loop(lambda r, j, k, s, d: (r + (k - 1) * j, j * s)))
@@ -90,8 +89,7 @@ field.mistake("the window is d·k long", hint="k taps have k − 1 gaps between 
 field.mistake("k for k − 1", hint="The first tap adds nothing: d·(k − 1)·j.")(
     _loop(lambda r, j, k, s, d: (r + d * k * j, j * s)))
 field.mistake("the dilation enters the jump",
-              hint="Dilation spreads the taps of one output. The next output is a stride "
-                                                   "further: j·s.")(
+              hint="Dilation spreads the taps of one output. The next output is a stride further: j·s.")(
     _loop(lambda r, j, k, s, d: (r + d * (k - 1) * j, j * s * d)))
 field.mistake("the strides are added", hint="Strides multiply: two layers of stride 2 have a jump of 4, three of 8.")(
     _loop(lambda r, j, k, s, d: (r + d * (k - 1) * j, j + s)))
@@ -101,10 +99,10 @@ field.mistake("the jump stays 1", hint="Each layer multiplies the jump by its st
     _loop(lambda r, j, k, s, d: (r + d * (k - 1) * j, 1)))
 field.mistake("only the last stride is left", hint="The jump is the product of all strides.")(
     _loop(lambda r, j, k, s, d: (r + d * (k - 1) * j, s)))
-field.mistake("field and jump are exchanged",
-              hint="The field comes first.")(lambda layers: field.reference(layers)[::-1])
+field.mistake("field and jump are exchanged", hint="The field comes first.")(
+    lambda layers: field.reference(layers)[::-1])
 field.mistake("only the last layer is counted", hint="Each layer adds to the field: go through all of them.")(
-    lambda layers: _loop(lambda r, j, k, s, d: (1 + d * (k - 1) * j, j * s))(layers))
+    _loop(lambda r, j, k, s, d: (1 + d * (k - 1) * j, j * s)))
 
 
 @field.accepted("from the last layer to the first")
@@ -137,11 +135,10 @@ centre = Question(
     """,
     hints={
         "How do I go on behind the first layer?":
-            "Behind each layer the first unit looks (d·(k − 1)/2 − p) places further, places of the map in "
-            "front of it. "
-            "How far apart are these in the input?",
-        "It is wrong by a half now and then": "An even window has its centre between two places: divide by "
-        "2, not by // 2.",
+            "Behind each layer the first unit looks (d·(k − 1)/2 − p) places further, places of the map in front of "
+            "it. How far apart are these in the input?",
+        "It is wrong by a half now and then":
+            "An even window has its centre between two places: divide by / 2, not by // 2.",
     },
 )
 
@@ -244,10 +241,10 @@ seen = Question(
         with stride 1 it is right.
     """,
     hints={
-        "Where do I look?": "Take one layer with stride 2 and padding 1. Which place does the first tap of "
-        "output 3 read?",
-        "The first is right and the last is not": "The last tap lies d·(k − 1) places behind the first, in "
-        "the same map.",
+        "Where do I look?":
+            "Take one layer with stride 2 and padding 1. Which place does the first tap of output 3 read?",
+        "The first is right and the last is not":
+            "The last tap lies d·(k − 1) places behind the first, in the same map.",
     },
 )
 
@@ -263,9 +260,8 @@ def inputs_seen(layers, i):
 
 
 @seen.given("the padding is multiplied by the stride",
-            hint="Output 0 begins at −p, and each further output a stride later: i·s − p. The brackets "
-                 "around i − p give "
-                 "s·i − s·p.")
+            hint="Output 0 begins at −p, and each further output a stride later: i·s − p. The brackets around i − p "
+                 "give s·i − s·p.")
 def _(layers, i):
     first = last = i
     for k, s, p, d in layers[::-1]:
@@ -308,8 +304,6 @@ seen.mistake("the last is not counted", hint="The last input that is read is ask
     lambda layers, i: _seen(layers, i) + [0, 1])
 seen.mistake("both ends are the first", hint="The last tap lies d·(k − 1) places behind the first.")(
     lambda layers, i: _seen(layers, i)[[0, 0]])
-
-
 seen.mistake("the gaps are subtracted", hint="The last tap lies behind the first: + d·(k − 1).")(
     _back(lambda a, b, k, s, p, d: (a * s - p, b * s - p - d * (k - 1))))
 seen.mistake("dilation and kernel are added", hint="Each of the k − 1 gaps is d long.")(
@@ -385,11 +379,12 @@ design = Question(
         last of the field must be read: no holes. Any such layers are right; there may be at most 12.
     """,
     hints={
-        "Too many taps": "Three taps more can triple what is seen, if they are far enough apart. Which dilation is the "
-                         "largest that leaves no hole behind a layer of dilation 1?",
-        "There are holes": "A layer of dilation d reads places that are d apart. Whatever lies in front of "
-        "it must see at "
-                           "least d places of the same map without a gap.",
+        "Too many taps":
+            "Three taps more can triple what is seen, if they are far enough apart. Which dilation is the largest that "
+            "leaves no hole behind a layer of dilation 1?",
+        "There are holes":
+            "A layer of dilation d reads places that are d apart. Whatever lies in front of it must see at least d "
+            "places of the same map without a gap.",
     },
 )
 
@@ -460,8 +455,8 @@ design.mistake("too many taps where the field is just reached",
                hint="Count from the one input that a unit sees of itself, add 2·distance for each strided layer, and "
                     "stop as soon as `field` is reached.")(_planned(more=1))
 design.mistake("too many taps in most cases",
-               hint="A layer of three taps adds 2·dilation·jump, and behind a layer of dilation 1 the next dilation may "
-                    "be larger than 2 without a hole. Which is the largest?")(
+               hint="A layer of three taps adds 2·dilation·jump, and behind a layer of dilation 1 the next dilation "
+                    "may be larger than 2 without a hole. Which is the largest?")(
     _planned(grow=lambda dilation: 2 * dilation))
 design.mistake("too many taps in nearly all cases",
                hint="Behind strides a step of one place is a step of `jump` inputs: a layer adds 2·dilation·jump, so "

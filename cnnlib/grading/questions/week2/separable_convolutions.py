@@ -166,9 +166,8 @@ cost = Question(
         `c_out` channels. All outputs have equally many pixels. Return one number.
     """,
     hints={
-        "Where do I begin?": "Count the multiply-adds for one pixel: of the full layer, of the depthwise "
-        "step, of the 1 × 1 "
-                             "step.",
+        "Where do I begin?":
+            "Count the multiply-adds for one pixel: of the full layer, of the depthwise step, of the 1 × 1 step.",
         "It is too small": "Are both steps in it?",
     },
 )
@@ -238,10 +237,10 @@ grouped = Question(
         bias.
     """,
     hints={
-        "Which channels does filter o read?": "It is in part ⌊o / (C_out/groups)⌋, whose channels begin at that number "
-                                              "times C_in/groups.",
-        "The shapes of window and filter differ": "A filter has C_in/groups planes. Cut these channels out "
-        "of `x` first.",
+        "Which channels does filter o read?":
+            "It is in part ⌊o / (C_out/groups)⌋, whose channels begin at that number times C_in/groups.",
+        "The shapes of window and filter differ":
+            "A filter has C_in/groups planes. Cut these channels out of `x` first.",
     },
 )
 
@@ -363,11 +362,10 @@ shuffle = Question(
         channel of every group; and so on. For six channels a b c | d e f of two groups: a d | b e | c f.
     """,
     hints={
-        "How do I reorder without a loop?": "Write the channels as a table, a row for each group. In which "
-        "direction do "
-                                            "you have to read it?",
-        "It is right for some numbers of groups only": "Rows and columns of the table are exchanged. Which of them is "
-                                                       "`groups`?",
+        "How do I reorder without a loop?":
+            "Write the channels as a table, a row for each group. In which direction do you have to read it?",
+        "It is right for some numbers of groups only":
+            "Rows and columns of the table are exchanged. Which of them is `groups`?",
     },
 )
 
@@ -380,9 +378,8 @@ def channel_shuffle(x, groups):
 
 
 @shuffle.mistake("the shuffle is undone",
-                 hint="The table has a row for each group: (groups, C/groups). You have it the other way "
-                      "round, which puts "
-                      "shuffled channels back.")
+                 hint="The table has a row for each group: (groups, C/groups). You have it the other way round, which "
+                      "puts shuffled channels back.")
 def _(x, groups):
     return x.reshape(-1, groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
 
