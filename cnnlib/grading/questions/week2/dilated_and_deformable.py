@@ -174,7 +174,7 @@ sample = Question(
 def bilinear_sample(image, y, x):
     """(H, W), two numbers  →  a number"""
     height, width = image.shape
-    rows = np.maximum(0, 1 - abs(np.arange(height) - y))       # 1 − a, a, else 0
+    rows = np.maximum(0, 1 - abs(np.arange(height) - y))     # 1 − a, a, else 0
     columns = np.maximum(0, 1 - abs(np.arange(width) - x))
     return rows @ image @ columns
 
