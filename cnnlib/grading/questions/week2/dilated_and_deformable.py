@@ -41,7 +41,7 @@ reads = Question(
     """,
     hints={
         "Where do I begin?":
-            "With one layer, the output at 0 reads the pixels 0, r, 2r, …. A second layer reads each of these outputs.",
+            "With one layer, the output at 0 reads the pixels 0, d, 2d, …. A second layer reads each of these outputs.",
         "My number is too large": "Two ways can lead to the same pixel. A `set` keeps each number once.",
         "My number is the size of the receptive field": "Between the first and the last pixel there can be holes.",
     },
