@@ -17,13 +17,16 @@ def _pool(x, k, s, p, reduce=np.max, fill=-np.inf, mode="constant", ends=None):
 # ---- max_pool2d ------------------------------------------------------------------------------------------------------
 
 def _max_cases(rng, turn):
-    """Padding in three of four, negative images in every third, the stride of the window in every fourth."""
+    """Padding in three of four, negative images in every third, the stride of the window in every fourth; now and then
+    millions below 0, where a number that is only rather small is the larger one.
+    """
     k = int(rng.integers(2, 5))
     p = 0 if turn % 4 == 0 else int(rng.integers(1, k // 2 + 1))
     s = k if turn % 4 == 1 else int(rng.choice([s for s in (1, 2, 3) if s != k]))
     height, width = unequal(rng, 4, 9)
     x = numbers(rng, (int(rng.integers(2, 4)), height, width))
-    return -np.abs(x) if turn % 3 == 1 else x, k, s, p
+    x = -np.abs(x) if turn % 3 == 1 else x
+    return x * 2**20 if turn % 9 == 1 else x, k, s, p
 
 
 max_pool = Question(
@@ -188,6 +191,40 @@ def _(x, k, s, p):
 @max_pool.mistake("one number for all windows", hint="Each window has its own maximum: over its own two axes only.")
 def _(x, k, s, p):
     return _pool(x, k, s, p).max()
+
+
+@max_pool.mistake("places before the image are read at its other end",
+                  hint="x[−1] is the last row in Python. Places outside of the image take no part: ask for ≥ 0 too.")
+def _(x, k, s, p):
+    before = np.pad(x, [(0, 0), (p, 0), (p, 0)], "wrap")
+    return _pool(np.pad(before, [(0, 0), (0, p), (0, p)], constant_values=-np.inf), k, s, 0)
+
+
+@max_pool.mistake("windows at the begin are moved into the image",
+                  hint="A window that begins before the image is cut, not moved: it ends at s·i − p + k all the same.")
+def _(x, k, s, p):
+    _, height, width = x.shape
+    rows, columns = (np.maximum(s * np.arange((n + 2 * p - k) // s + 1) - p, 0) for n in (height, width))
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(x.astype(np.float64), [(0, 0), (0, k), (0, k)], constant_values=-np.inf), (k, k), axis=(1, 2))
+    return windows[:, rows][:, :, columns].max((3, 4))
+
+
+@max_pool.mistake("every window holds one row and one column too many", hint="x[a : a + k] holds k rows already.")
+def _(x, k, s, p):
+    _, height, width = x.shape
+    wide = np.pad(x, [(0, 0), (p, p + 1), (p, p + 1)], constant_values=-np.inf)
+    return _pool(wide, k + 1, s, 0)
+
+
+def _not_small_enough(number):
+    max_pool.mistake(f"the padding is {number}".replace("-", "−"),
+                     hint="That is larger than some pixel. Which number is smaller than all others, or can you leave "
+                          "the padding out of the window?")(lambda x, k, s, p: _pool(x, k, s, p, fill=number))
+
+
+for _number in (-1, -10, -100, -999, -1000):
+    _not_small_enough(_number)
 
 
 @max_pool.accepted("loops, each window cut at the border of the image")
@@ -427,6 +464,29 @@ def _(n, n_out):
 @adaptive.mistake("the end is that of j − 1", hint="Piece j ends where piece j + 1 begins, at (j + 1)·n/n_out.")
 def _(n, n_out):
     return _windows(n, n_out, end=lambda j, n, m: -(-(j - 1) * n // m))
+
+
+@adaptive.mistake("the begins have a fixed stride, the ends are right",
+                  hint="⌊n/n_out⌋ is not the step from begin to begin. Compute each from j: ⌊j·n/n_out⌋.")
+def _(n, n_out):
+    return _windows(n, n_out, start=lambda j, n, m: j * (n // m))
+
+
+@adaptive.mistake("a fixed stride and kernel ⌈n/n_out⌉, cut at n",
+                  hint="The last windows are short or empty. Compute each begin from j·n and each end from (j + 1)·n.")
+def _(n, n_out):
+    return np.minimum(_windows(n, n_out, lambda j, n, m: j * -(-n // m), lambda j, n, m: (j + 1) * -(-n // m)), n)
+
+
+@adaptive.mistake("⌊…⌋ + 1 for ⌈…⌉, cut at n",
+                  hint="Where (j + 1)·n divides by n_out, rounding up changes nothing, also in the middle.")
+def _(n, n_out):
+    return np.minimum(_windows(n, n_out, end=lambda j, n, m: (j + 1) * n // m + 1), n)
+
+
+@adaptive.mistake("the begins are one too large", hint="Pixels are counted from 0: the first window begins at 0.")
+def _(n, n_out):
+    return _windows(n, n_out, start=lambda j, n, m: j * n // m + 1)
 
 
 @adaptive.accepted("floors and ceilings of quotients")
@@ -932,6 +992,16 @@ def _(x, k, s, p, ceil_mode, count_include_pad):
     return weights(x.shape[0]) @ x @ weights(x.shape[1]).T
 
 
+@avg.mistake("the stride is the window's size", hint="Windows are s rows and s columns apart, not k.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(x, k, k, p, ceil_mode, count_include_pad)
+
+
+@avg.mistake("the border is repeated", hint="Around the image lie zeros, and not the pixels of its border.")
+def _(x, k, s, p, ceil_mode, count_include_pad):
+    return _avg(np.pad(x, p, "edge"), k, s, 0, ceil_mode, count_include_pad)
+
+
 @avg.accepted("padding with zeros and a mask of ones, in a frame large enough for every window")
 def _(x, k, s, p, ceil_mode, count_include_pad):
     frame = [(p, p + s + k)] * 2
@@ -959,7 +1029,9 @@ def _(x, k, s, p, ceil_mode, count_include_pad):
 # ---- max_pool1d ------------------------------------------------------------------------------------------------------
 
 def _mend_cases(rng, turn):
-    """Negative signals in every second case; padding in three of four, so that places before 0 are asked for."""
+    """Negative signals in every second case; padding in three of four, so that places before 0 are asked for; twice
+    millions below 0, where a number that is only rather small is the larger one.
+    """
     k = int(rng.integers(3, 6))
     p = 0 if turn % 4 == 1 else int(rng.integers(1, k // 2 + 1))
     x = numbers(rng, int(rng.integers(6, 12)))
@@ -971,7 +1043,7 @@ def _mend_cases(rng, turn):
         k, p = 4, 2
         x[:2] -= 1
         x[2] = -0.25
-    return x, k, int(rng.integers(1, 4)), p
+    return x * 2**20 if turn % 8 == 5 else x, k, int(rng.integers(1, 4)), p
 
 
 def _max1(x, k, s, p, first=-np.inf, place=lambda a, n: a if 0 <= a < n else None, stop=0):
@@ -1082,9 +1154,14 @@ def _(x, k, s, p):
     return _max1(x, k, s, p, place=lambda a, n: a if 0 < a < n else None)
 
 
-@mend.mistake("the maximum starts at −1", hint="Samples may be smaller than −1. Which number is below all others?")
-def _(x, k, s, p):
-    return _max1(x, k, s, p, first=-1)
+def _starts_at(number):
+    mend.mistake(f"the maximum starts at {number}".replace("-", "−"),
+                 hint="Samples may be smaller than that. Which number is below all others?")(
+        lambda x, k, s, p: _max1(x, k, s, p, first=number))
+
+
+for _number in (-1, -10, -100, -999, -1000):
+    _starts_at(_number)
 
 
 @mend.mistake("the largest modulus", hint="The samples are compared with their signs: −3 is smaller than −1.")
@@ -1134,6 +1211,11 @@ def _(x, k, s, p):
 @mend.mistake("there is only one window", hint="There are ⌊(n + 2p − k)/s⌋ + 1 windows.")
 def _(x, k, s, p):
     return mend.reference(x, k, s, p)[:1]
+
+
+@mend.mistake("the last sample of the signal never counts", hint="Place n − 1 exists: ask for place < n.")
+def _(x, k, s, p):
+    return _max1(x, k, s, p, place=lambda a, n: a if 0 <= a < n - 1 else None)
 
 
 @mend.accepted("slices, cut at both ends")
