@@ -125,6 +125,23 @@ def _(size, kernel_size, stride, padding, dilation):
     return (size + 2 * padding - dilation * (kernel_size - 1) + 1) // stride + 1
 
 
+@size_.mistake("stride and dilation are exchanged",
+               hint="The dilation spreads the taps of a window, the stride leads from one window to the next.")
+def _(size, kernel_size, stride, padding, dilation):
+    return (size + 2 * padding - stride * (kernel_size - 1) - 1) // dilation + 1
+
+
+@size_.mistake("the padding is subtracted", hint="Padding makes the axis longer: size + 2p.")
+def _(size, kernel_size, stride, padding, dilation):
+    return (size - 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
+
+
+@size_.mistake("size over stride, whatever the window and the padding",
+               hint="That holds for one choice of the padding only. Count the places at which the window can stand.")
+def _(size, kernel_size, stride, padding, dilation):
+    return -(-size // stride)
+
+
 @size_.accepted("the places are counted one by one")
 def _(size, kernel_size, stride, padding, dilation):
     return len(range(0, size + 2 * padding - dilation * (kernel_size - 1), stride))
@@ -335,6 +352,47 @@ def _(x, w, b, stride, padding, dilation):
     return np.broadcast_to(y[:, :, :1], y.shape)
 
 
+@layer.mistake("the channels are padded as well",
+               hint="np.pad(x, p) pads every axis, and so moves the channels on. Pad rows and columns only: "
+                    "np.pad(x, [(0, 0), (p, p), (p, p)]).")
+def _(x, w, b, stride, padding, dilation):
+    return layer.reference(np.pad(x, padding)[:len(x)], w, b, stride, 0, dilation)
+
+
+@layer.mistake("places before the image are read at its other end",
+               hint="x[−1] is the last row in Python. Outside of the image are zeros: ask for an index ≥ 0 as well.")
+def _(x, w, b, stride, padding, dilation):
+    before = np.pad(x, [(0, 0), (padding, 0), (padding, 0)], "wrap")
+    return layer.reference(np.pad(before, [(0, 0), (0, padding), (0, padding)]), w, b, stride, 0, dilation)
+
+
+@layer.mistake("zeros behind the image only", hint="p zeros stand on both sides: the first window begins at row −p.")
+def _(x, w, b, stride, padding, dilation):
+    return layer.reference(np.pad(x, [(0, 0), (0, padding), (0, padding)]), w, b, stride, 0, dilation)
+
+
+@layer.mistake("2p zeros on each side", hint="p zeros before and p behind: 2p in all.")
+def _(x, w, b, stride, padding, dilation):
+    return layer.reference(x, w, b, stride, 2 * padding, dilation)
+
+
+@layer.mistake("the border is mirrored", hint="Outside of the image are zeros: np.pad(x, …) without a mode.")
+def _(x, w, b, stride, padding, dilation):
+    padded = np.pad(x, [(0, 0), (padding, padding), (padding, padding)], "reflect")
+    return layer.reference(padded, w, b, stride, 0, dilation)
+
+
+@layer.mistake("only the last channel is left",
+               hint="Each channel's sum takes the place of the one before. Add them up: += and not =.")
+def _(x, w, b, stride, padding, dilation):
+    return layer.reference(x[-1:], w[:, -1:], b, stride, padding, dilation)
+
+
+@layer.mistake("the bias is added with every product", hint="A filter has one bias: add it once, after all sums.")
+def _(x, w, b, stride, padding, dilation):
+    return layer.reference(x, w, b * w[0].size, stride, padding, dilation)
+
+
 @layer.accepted("a loop over the taps")
 def _(x, w, b, stride, padding, dilation):
     c_out, _, k_h, k_w = w.shape
@@ -480,6 +538,48 @@ def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
 def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
     parameters, macs, numbers_ = _count(c_in, c_out, k_h, k_w, groups, h_out, w_out)
     return (parameters - c_out) // c_out + c_out, macs // c_out, numbers_
+
+
+@count.mistake("the groups are forgotten in the parameters",
+               hint="The multiply-adds are right. With groups a filter has weights for c_in / groups channels only.")
+def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
+    _, macs, numbers_ = _count(c_in, c_out, k_h, k_w, groups, h_out, w_out)
+    return c_out * (c_in * k_h * k_w + 1), macs, numbers_
+
+
+@count.mistake("the groups are forgotten in the multiply-adds",
+               hint="The parameters are right. With groups an output is a sum over c_in / groups channels only.")
+def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
+    parameters, macs, numbers_ = _count(c_in, c_out, k_h, k_w, groups, h_out, w_out)
+    return parameters, macs * groups, numbers_
+
+
+@count.mistake("the biases are divided by the groups", hint="There are c_out filters in all groups together, and each "
+                                                            "has a bias.")
+def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
+    parameters, macs, numbers_ = _count(c_in, c_out, k_h, k_w, groups, h_out, w_out)
+    return parameters - c_out + c_out // groups, macs, numbers_
+
+
+@count.mistake("the output is divided by the groups", hint="All groups together hand on c_out channels.")
+def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
+    parameters, macs, numbers_ = _count(c_in, c_out, k_h, k_w, groups, h_out, w_out)
+    return parameters, macs, numbers_ // groups
+
+
+@count.mistake("the cost of one group only", hint="There are as many such parts as groups: count the filters of all.")
+def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
+    return _count(c_in // groups, c_out // groups, k_h, k_w, 1, h_out, w_out)
+
+
+@count.mistake("multiply-adds before parameters", hint="The parameters come first, then the multiply-adds.")
+def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
+    return _count(c_in, c_out, k_h, k_w, groups, h_out, w_out)[[1, 0, 2]]
+
+
+@count.mistake("bytes instead of numbers", hint="How many numbers are handed on, not how many bytes they take.")
+def _(c_in, c_out, k_h, k_w, groups, h_out, w_out):
+    return _count(c_in, c_out, k_h, k_w, groups, h_out, w_out) * [1, 1, 4]
 
 
 @count.accepted("group by group")
@@ -796,6 +896,42 @@ def _(size, kernel_size, stride, dilation):
     return zeros // 2, zeros - zeros // 2
 
 
+@zeros_.mistake("the odd zero is lost",
+                hint="Twice the smaller half is one too few where their number is odd: the side behind gets that one.")
+def _(size, kernel_size, stride, dilation):
+    before, _ = zeros_.reference(size, kernel_size, stride, dilation)
+    return before, before
+
+
+@zeros_.mistake("the larger half on both sides",
+                hint="Twice the larger half is one too many where their number is odd: only the side behind gets it.")
+def _(size, kernel_size, stride, dilation):
+    _, behind = zeros_.reference(size, kernel_size, stride, dilation)
+    return behind, behind
+
+
+@zeros_.mistake("negative numbers of zeros have become positive",
+                hint="Where the last window ends within the input, no zeros are needed: max(…, 0), not the modulus.")
+def _(size, kernel_size, stride, dilation):
+    zeros = abs((-(-size // stride) - 1) * stride + dilation * (kernel_size - 1) + 1 - size)
+    return zeros // 2, zeros - zeros // 2
+
+
+@zeros_.mistake("one window too many where the stride divides the size",
+                hint="⌈size / stride⌉ is not ⌊size / stride⌋ + 1: where the stride divides, there is no rest.")
+def _(size, kernel_size, stride, dilation):
+    zeros = max(dilation * (kernel_size - 1) + 1 - size % stride, 0)
+    return zeros // 2, zeros - zeros // 2
+
+
+@zeros_.mistake("the size has no effect",
+                hint="window − stride is right where the stride divides the size. Else the last window begins later: "
+                     "at (⌈size / stride⌉ − 1)·stride.")
+def _(size, kernel_size, stride, dilation):
+    zeros = max(dilation * (kernel_size - 1) + 1 - stride, 0)
+    return zeros // 2, zeros - zeros // 2
+
+
 @zeros_.accepted("one zero after the other, on both sides in turn")
 def _(size, kernel_size, stride, dilation):
     places, before, behind = -(-size // stride), 0, 0
@@ -941,9 +1077,18 @@ def _(height, width, channels, field, budget):
 
 @stem.mistake("too expensive: the budget is the only thing missed",
               hint="Everything is right but the price. Only the last layer needs all channels; the others may have 8. "
-                   "And at full size each layer costs sixteen times as much as at a quarter.")
+                   "At full size each layer costs sixteen times as much as at a quarter. And a layer more than the "
+                   "field asks for is not paid for.")
 def _(height, width, channels, field, budget):
     return [(channels, k, s, p) for _, k, s, p in _stem(height, width, channels, field, budget).tolist()]
+
+
+@stem.mistake("the field is too small for most fields",
+              hint="The taps of a layer lie on the map in front of it: its own stride does not spread them. Two 3 × 3 "
+                   "layers with stride 2 see 1 + 2 + 4 = 7 pixels, not 1 + 4 + 8.")
+def _(height, width, channels, field, budget):
+    layers = [(8, 3, 2, 1), (8, 3, 2, 1), *[(8, 3, 1, 1)] * max(0, -(-(field - 13) // 8))]
+    return [*layers[:-1], (channels, *layers[-1][1:])]
 
 
 @stem.accepted("a second kernel of 4 × 4, where the budget allows it")
