@@ -80,7 +80,8 @@ field.mistake("the strides are forgotten", hint="Behind a stride, a step of one 
                                                 "multiply d·(k − 1) by the jump.")(
     _loop(lambda r, j, k, s, d: (r + d * (k - 1), j * s)))
 field.mistake("the recursion runs the wrong way",
-              hint="r·s + k − s is for going from the last layer to the first. From the first on, add d·(k − 1)·j.")(
+              hint="From the first layer to the last, add d·(k − 1)·j, where j is the product of the strides before. "
+                   "From the last to the first it is another rule: (r − 1)·s + d·(k − 1) + 1, without a jump.")(
     _loop(lambda r, j, k, s, d: (r * s + d * (k - 1) + 1 - s, j * s)))
 field.mistake("the dilation is forgotten", hint="Neighbouring taps are d places apart.")(
     _loop(lambda r, j, k, s, d: (r + (k - 1) * j, j * s)))
@@ -103,6 +104,28 @@ field.mistake("field and jump are exchanged", hint="The field comes first.")(
     lambda layers: field.reference(layers)[::-1])
 field.mistake("only the last layer is counted", hint="Each layer adds to the field: go through all of them.")(
     _loop(lambda r, j, k, s, d: (1 + d * (k - 1) * j, j * s)))
+
+
+field.mistake("this layer's stride in place of the jump",
+              hint="Neighbours of the map in front are as far apart as all strides before make them: their product.")(
+    _loop(lambda r, j, k, s, d: (r + d * (k - 1) * s, j * s)))
+field.mistake("dilation and kernel are added", hint="Each of the k − 1 gaps is d long: d·(k − 1), not k + d − 2.")(
+    _loop(lambda r, j, k, s, d: (r + (k + d - 2) * j, j * s)))
+field.mistake("the whole window is added",
+              hint="A window of d·(k − 1) + 1 places adds d·(k − 1) of them: the first one is there already.")(
+    _loop(lambda r, j, k, s, d: (r + (d * (k - 1) + 1) * j, j * s)))
+field.mistake("half of the kernel on both sides",
+              hint="For an even k, ⌊k/2⌋ on both sides is one gap too many: k − 1.")(
+    _loop(lambda r, j, k, s, d: (r + 2 * d * (k // 2) * j, j * s)))
+field.mistake("the windows are multiplied", hint="Each layer adds to the field; only strides are multiplied.")(
+    _loop(lambda r, j, k, s, d: (r * (d * (k - 1) + 1), j * s)))
+
+
+@field.mistake("the jump of the whole stack in every layer",
+               hint="A layer's taps are as far apart as the strides *before* it make them, not all of them.")
+def _(layers):
+    (_, jump), (seen_, _) = field.reference(layers), _loop(lambda r, j, k, s, d: (r + d * (k - 1), j))(layers)
+    return 1 + (seen_ - 1) * jump, jump
 
 
 @field.accepted("from the last layer to the first")
@@ -202,6 +225,47 @@ def _(layers):
 def _(layers):
     k, s, p, d = layers[-1]
     return (d * (k - 1) / 2 - p) * np.prod([row[1] for row in layers[:-1]])
+
+
+centre.mistake("the padding is multiplied by the dilation",
+               hint="Dilation spreads the taps. Padding is p places wide.")(
+    _centre(lambda k, s, p, d: d * (k - 1) / 2 - p * d))
+centre.mistake("half of the padding", hint="The window begins p places before the input, and its centre with it: − p.")(
+    _centre(lambda k, s, p, d: (d * (k - 1) - p) / 2))
+centre.mistake("the padding counts twice", hint="Only the padding in front moves the first window: − p.")(
+    _centre(lambda k, s, p, d: d * (k - 1) / 2 - 2 * p))
+centre.mistake("⌊k/2⌋ for (k − 1)/2",
+               hint="That is the same for odd k only: k taps have k − 1 gaps, and half of them is (k − 1)/2.")(
+    _centre(lambda k, s, p, d: d * (k // 2) - p))
+
+
+@centre.mistake("the padding is not multiplied by the jump",
+                hint="Padding stands on the map in front of the layer, where a place is a jump of inputs.")
+def _(layers):
+    place, j = 0.0, 1
+    for k, s, p, d in layers:
+        place, j = place + d * (k - 1) / 2 * j - p, j * s
+    return place
+
+
+@centre.mistake("a place before the input is moved to 0",
+                hint="With much padding the centre lies before the input, and the number is negative.")
+def _(layers):
+    return max(centre.reference(layers), 0)
+
+
+@centre.mistake("the last layer's rule is used from the first on",
+                hint="place·s is for going from the last layer to the first. From the first on, multiply by the jump.")
+def _(layers):
+    place = 0.0
+    for k, s, p, d in layers:
+        place = place * s + d * (k - 1) / 2 - p
+    return place
+
+
+@centre.mistake("rounded at the end", hint="A centre between two inputs is a half: do not round.")
+def _(layers):
+    return round(centre.reference(layers))
 
 
 @centre.accepted("from the last layer to the first")
@@ -313,6 +377,25 @@ seen.mistake("only the padding of the first end is right",
     _back(lambda a, b, k, s, p, d: (a * s - p, (b - p) * s + d * (k - 1))))
 seen.mistake("padding multiplies", hint="i·s − p: the padding is subtracted.")(
     _back(lambda a, b, k, s, p, d: (a * s * p, b * s * p + d * (k - 1))))
+
+
+seen.mistake("k·d − 1 for d·(k − 1)", hint="k taps have k − 1 gaps of d: the last one lies d·(k − 1) further.")(
+    _back(lambda a, b, k, s, p, d: (a * s - p, b * s - p + d * k - 1)))
+seen.mistake("the last goes on from the first",
+             hint="The last input goes back layer by layer from the last place that is read, not from the first.")(
+    _back(lambda a, b, k, s, p, d: (a * s - p, a * s - p + d * (k - 1))))
+seen.mistake("the last goes on from the first that is new",
+             hint="`first` has its new value when `last` is computed from it. And last goes on from last.")(
+    _back(lambda a, b, k, s, p, d: (a * s - p, (a * s - p) * s - p + d * (k - 1))))
+seen.mistake("only the padding of the last end is right", hint="Padding moves both ends to the left by p, not by p·s.")(
+    _back(lambda a, b, k, s, p, d: ((a - p) * s, b * s - p + d * (k - 1))))
+seen.mistake("the padding is mended, and multiplied by the dilation", hint="Padding is p places wide, without d.")(
+    _back(lambda a, b, k, s, p, d: (a * s - p * d, b * s - p * d + d * (k - 1))))
+seen.mistake("places before the input are cut off",
+             hint="Places in the padding count as well: `first` can be negative.")(
+    lambda layers, i: np.maximum(_seen(layers, i), 0))
+seen.mistake("the width in place of the last", hint="Where the last input lies is asked for, not how many there are.")(
+    lambda layers, i: _seen(layers, i) @ [[1, -1], [0, 1]] + [0, 1])
 
 
 @seen.accepted("by field, jump and beginning")
@@ -452,8 +535,8 @@ def _planned(add=lambda dilation, distance: 2 * dilation * distance, grow=lambda
 
 # of a design only its properties are seen: the names say in which cases which of them are missed, the hints why
 design.mistake("too many taps where the field is just reached",
-               hint="Count from the one input that a unit sees of itself, add 2·distance for each strided layer, and "
-                    "stop as soon as `field` is reached.")(_planned(more=1))
+               hint="Count from the one input that a unit sees of itself. A strided layer of three taps adds "
+                    "2·distance, one of two taps only distance. Stop as soon as `field` is reached.")(_planned(more=1))
 design.mistake("too many taps in most cases",
                hint="A layer of three taps adds 2·dilation·jump, and behind a layer of dilation 1 the next dilation "
                     "may be larger than 2 without a hole. Which is the largest?")(
