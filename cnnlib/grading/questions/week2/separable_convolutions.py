@@ -135,6 +135,33 @@ def _(x, w, stride):
     return np.broadcast_to(w.sum((1, 2))[:, None, None], y.shape)
 
 
+@depthwise.mistake("only the rows have a stride", hint="The window moves by `stride` along rows and columns.")
+def _(x, w, stride):
+    return depthwise.reference(x, w, 1)[:, ::stride]
+
+
+@depthwise.mistake("only the columns have a stride", hint="The window moves by `stride` along rows and columns.")
+def _(x, w, stride):
+    return depthwise.reference(x, w, 1)[:, :, ::stride]
+
+
+@depthwise.mistake("every kernel reads all channels", hint="Channel c of the output reads channel c of the input only.")
+def _(x, w, stride):
+    return _conv(x, np.repeat(w[:, None], len(x), 1), stride)
+
+
+@depthwise.mistake("only the last tap is left", hint="Each product takes the place of the one before: += and not =.")
+def _(x, w, stride):
+    last = np.zeros_like(w)
+    last[:, -1, -1] = w[:, -1, -1]
+    return depthwise.reference(x, last, stride)
+
+
+@depthwise.mistake("there are zeros around the image", hint="Only windows that lie in the image: no padding.")
+def _(x, w, stride):
+    return depthwise.reference(np.pad(x, [(0, 0), (w.shape[1] // 2,) * 2, (w.shape[2] // 2,) * 2]), w, stride)
+
+
 @depthwise.accepted("tap by tap")
 def _(x, w, stride):
     _, k_h, k_w = w.shape
@@ -180,7 +207,8 @@ def cost_ratio(c_in, c_out, k):
     return (depthwise + pointwise) / (c_out * k * k)
 
 
-cost.mistake("1/c_in + 1/k²", hint="The input channels drop out of the ratio, not the output channels.")(
+cost.mistake("1/c_in + 1/k²", hint="The depthwise step has c_in kernels, not c_out, so that the input channels drop "
+                                       "out of the ratio.")(
     lambda c_in, c_out, k: 1 / c_in + 1 / k**2)
 cost.mistake("the 1 × 1 step is forgotten", hint="The channels are mixed in a second step, which costs c_in · c_out.")(
     lambda c_in, c_out, k: 1 / c_out)
@@ -210,6 +238,23 @@ cost.mistake("k once below", hint="The full layer has k² taps for each pair of 
     lambda c_in, c_out, k: (k * k + c_out) / (c_out * k))
 cost.mistake("k once above", hint="The depthwise kernel has k² taps.")(
     lambda c_in, c_out, k: (k + c_out) / (c_out * k**2))
+cost.mistake("what is saved", hint="How much is left is asked for, not how much is saved.")(
+    lambda c_in, c_out, k: 1 - 1 / c_out - 1 / k**2)
+cost.mistake("1/(c_out·k²)", hint="One step comes after the other: their costs are added, not multiplied.")(
+    lambda c_in, c_out, k: 1 / (c_out * k**2))
+cost.mistake("1/(c_out + k²)", hint="Write both costs over the full layer's, and divide each by it: a sum of two "
+                                    "fractions.")(
+    lambda c_in, c_out, k: 1 / (c_out + k**2))
+cost.mistake("the 1 × 1 step has one product for each output channel",
+             hint="Each output of the 1 × 1 step is a sum over all c_in channels: c_in · c_out products for a pixel.")(
+    lambda c_in, c_out, k: (c_in * k**2 + c_out) / (c_in * c_out * k**2))
+cost.mistake("the 1 × 1 step leads from c_out to c_out channels", hint="The depthwise step keeps c_in channels, which "
+                                                                       "the 1 × 1 step reads.")(
+    lambda c_in, c_out, k: (c_in * k**2 + c_out**2) / (c_in * c_out * k**2))
+cost.mistake("the biases are counted", hint="A bias is no product: leave it out of the multiply-adds.")(
+    lambda c_in, c_out, k: (c_in * (k**2 + 1) + (c_in + 1) * c_out) / (c_out * (c_in * k**2 + 1)))
+
+
 cost.accepted("the formula of the paper")(lambda c_in, c_out, k: 1 / c_out + 1 / k**2)
 cost.accepted("from the counts of weights")(
     lambda c_in, c_out, k: (c_in * k**2 + c_in * c_out) / (c_out * c_in * k**2))
@@ -327,6 +372,16 @@ def _(x, w, groups):
     return _conv(x, np.broadcast_to(parts, (groups, len(w) // groups, *w.shape[1:])).reshape(w.shape), 1, groups)
 
 
+@grouped.mistake("all parts have the filters of the first", hint="The filters are divided too: part g has its own.")
+def _(x, w, groups):
+    return _conv(x, np.tile(w[:len(w) // groups], (groups, 1, 1, 1)), 1, groups)
+
+
+@grouped.mistake("every filter reads all parts", hint="A filter reads the channels of its own part only.")
+def _(x, w, groups):
+    return _conv(x, np.tile(w, (1, groups, 1, 1)))
+
+
 @grouped.accepted("part by part, then joined")
 def _(x, w, groups):
     return np.concatenate([_conv(part, filters) for part, filters in
@@ -420,6 +475,26 @@ def _(x, groups):
 @shuffle.mistake("the first channel of each group only", hint="After them come the second ones, and so on.")
 def _(x, groups):
     return x[::len(x) // groups]
+
+
+@shuffle.mistake("the last group is dealt out first", hint="In the order of the groups: group 0 first.")
+def _(x, groups):
+    return x.reshape(groups, -1, *x.shape[1:])[::-1].swapaxes(0, 1).reshape(x.shape)
+
+
+@shuffle.mistake("each group is reversed", hint="First the first channel of every group, then the second ones.")
+def _(x, groups):
+    return x.reshape(groups, -1, *x.shape[1:])[:, ::-1].reshape(x.shape)
+
+
+@shuffle.mistake("rolled by one channel", hint="Each new group holds channels of all old groups.")
+def _(x, groups):
+    return np.roll(x, 1, axis=0)
+
+
+@shuffle.mistake("shuffled twice", hint="Once is enough: is it undone, or done again, before it is returned?")
+def _(x, groups):
+    return shuffle.reference(shuffle.reference(x, groups), groups)
 
 
 @shuffle.accepted("slices with a step, joined")
@@ -516,6 +591,18 @@ def _(x, w):
 def _(x, w):
     y = multiplier.reference(x, w)
     return y.reshape(len(x), -1, *y.shape[1:]).sum(1)
+
+
+@multiplier.mistake("all outputs of a channel have the same kernel",
+                    hint="The channel is right. Output o has the kernel w[o], not w[o // m].")
+def _(x, w):
+    m = len(w) // len(x)
+    return multiplier.reference(x, w[np.arange(len(w)) // m])
+
+
+@multiplier.mistake("the kernels are dealt out in turn", hint="The channels are right. Output o has the kernel w[o].")
+def _(x, w):
+    return multiplier.reference(x, w.reshape(-1, len(x), *w.shape[1:]).swapaxes(0, 1).reshape(w.shape))
 
 
 @multiplier.accepted("the input is repeated")
