@@ -330,6 +330,51 @@ def _(x, gamma, beta, eps):
     return _affine((x - _mean_of(x, (0, 2, 3))) / (_spread_of(x, (0, 2, 3), 0.0) + np.sqrt(eps)), gamma, beta)
 
 
+@batch.mistake("the squares are averaged without the mean being subtracted",
+               hint="σ² is the mean of (x − μ)², not of x².")
+def _(x, gamma, beta, eps):
+    return _affine((x - _mean_of(x, (0, 2, 3))) / np.sqrt(_mean_of(x**2, (0, 2, 3)) + eps), gamma, beta)
+
+
+@batch.mistake("the squares are added up, not averaged", hint="Divide the sum of the squares by m.")
+def _(x, gamma, beta, eps):
+    m = x[:, 0].size
+    return _affine((x - _mean_of(x, (0, 2, 3))) / np.sqrt(m * x.var((0, 2, 3), keepdims=True) + eps), gamma, beta)
+
+
+@batch.mistake("the variance is the mean of the images' variances",
+               hint="The images differ in their means too: all m numbers of a channel share one μ and one σ².")
+def _(x, gamma, beta, eps):
+    var = x.var((2, 3), keepdims=True).mean(0, keepdims=True)
+    return _affine((x - _mean_of(x, (0, 2, 3))) / np.sqrt(var + eps), gamma, beta)
+
+
+@batch.mistake("eps is squared", hint="Under the root stands σ² + ε, with ε as it is.")
+def _(x, gamma, beta, eps):
+    return _batch(x, gamma, beta, eps**2)
+
+
+@batch.mistake("it is divided by the scale", hint="The normalised channel is multiplied by γ.")
+def _(x, gamma, beta, eps):
+    return _batch(x, 1 / gamma, beta, eps)
+
+
+@batch.mistake("each row has statistics of its own", hint="The mean runs over the rows too: axes 0, 2 and 3.")
+def _(x, gamma, beta, eps):
+    return _batch(x, gamma, beta, eps, (0, 3))
+
+
+@batch.mistake("each column has statistics of its own", hint="The mean runs over the columns too: axes 0, 2 and 3.")
+def _(x, gamma, beta, eps):
+    return _batch(x, gamma, beta, eps, (0, 2))
+
+
+@batch.mistake("the last axis is taken for the channels",
+               hint="PyTorch's order is (N, C, H, W): the channels are axis 1, and the mean runs over 0, 2 and 3.")
+def _(x, gamma, beta, eps):
+    return _batch(x, gamma, beta, eps, (0, 1, 2))
+
+
 @batch.accepted("a loop over the channels")
 def _(x, gamma, beta, eps):
     out = np.empty_like(x)
@@ -639,6 +684,51 @@ def _(x, groups, gamma, beta, eps):
     return _group(x, groups, np.tile(gamma[:each], groups), np.tile(beta[:each], groups), eps)
 
 
+def _five(x, groups, gamma, beta, eps, axes):
+    """With the groups on an axis of their own: (N, groups, C / groups, H, W)."""
+    return _affine(_norm(x.reshape(len(x), groups, -1, *x.shape[2:]), axes, eps).reshape(x.shape), gamma, beta)
+
+
+@group.mistake("each column has statistics of its own", hint="The mean runs over channels, rows *and* columns.")
+def _(x, groups, gamma, beta, eps):
+    return _five(x, groups, gamma, beta, eps, (2, 3))
+
+
+@group.mistake("each row has statistics of its own", hint="The mean runs over channels, rows *and* columns.")
+def _(x, groups, gamma, beta, eps):
+    return _five(x, groups, gamma, beta, eps, (2, 4))
+
+
+@group.mistake("the mean runs over the groups and not over their channels",
+               hint="After the reshape to (N, groups, C / groups, H, W) the mean runs over the last three axes.")
+def _(x, groups, gamma, beta, eps):
+    return _five(x, groups, gamma, beta, eps, (1, 3, 4))
+
+
+@group.mistake("the whole batch has one mean and one spread", hint="Each group of each image has its own.")
+def _(x, groups, gamma, beta, eps):
+    return _affine(_norm(x, None, eps), gamma, beta)
+
+
+@group.mistake("the shift is multiplied by the scale", hint="γ·(x̂ + β) is another function. Multiply first, then add.")
+def _(x, groups, gamma, beta, eps):
+    return _group(x, groups, gamma, gamma * beta, eps)
+
+
+@group.mistake("the squares are averaged without the mean being subtracted",
+               hint="σ² is the mean of (x − μ)², not of x².")
+def _(x, groups, gamma, beta, eps):
+    return _grouped(x, groups, gamma, beta, lambda rows: (rows - _mean_of(rows, 2)) / np.sqrt(
+        _mean_of(rows**2, 2) + eps))
+
+
+@group.mistake("the variance is the mean of the channels' variances",
+               hint="The channels differ in their means too: all m numbers of a group share one μ and one σ².")
+def _(x, groups, gamma, beta, eps):
+    var = x.var((2, 3)).reshape(len(x), groups, -1).mean(2, keepdims=True)
+    return _grouped(x, groups, gamma, beta, lambda rows: (rows - _mean_of(rows, 2)) / np.sqrt(var + eps))
+
+
 @group.accepted("a loop over images and groups")
 def _(x, groups, gamma, beta, eps):
     out, each = np.empty_like(x), x.shape[1] // groups
@@ -915,6 +1005,51 @@ def _(x, momentum):
     return _running(x.reshape(1, -1, *x.shape[2:]), momentum)
 
 
+@running.mistake("both begin at zero, and the variance is divided by m",
+                 hint="A new layer has mean 0 and variance 1; and the variance that it stores has m − 1.")
+def _(x, momentum):
+    return _running(x, momentum, ddof=0, var=0.0)
+
+
+@running.mistake("every image moves the statistics", hint="The layer is moved once for each batch of N images.")
+def _(x, momentum):
+    stored = np.stack([np.zeros(x.shape[2]), np.ones(x.shape[2])])
+    for one in x.reshape(-1, 1, *x.shape[2:]):
+        spread = one.var((0, 2, 3), ddof=1) if one[0, 0].size > 1 else np.zeros(x.shape[2])
+        stored = (1 - momentum) * stored + momentum * np.stack([one.mean((0, 2, 3)), spread])
+    return stored
+
+
+@running.mistake("the variance is taken around the running mean",
+                 hint="The variance of a batch is taken around the batch's own mean.")
+def _(x, momentum):
+    mean, var = np.zeros(x.shape[2]), np.ones(x.shape[2])
+    for one in x:
+        mean = (1 - momentum) * mean + momentum * one.mean((0, 2, 3))
+        var = (1 - momentum) * var + momentum * ((one - mean[:, None, None])**2).mean((0, 2, 3))
+    return np.stack([mean, var])
+
+
+@running.mistake("m is the number of images", hint="m counts all numbers of a channel in the batch: N·H·W, not N.")
+def _(x, momentum):
+    n = max(x.shape[1], 2)
+    mean, var = _running(x, momentum, ddof=0, var=0.0)
+    return np.stack([mean, var * n / (n - 1) + (1 - momentum) ** len(x)])
+
+
+@running.mistake("all channels share their statistics", hint="Each channel has a running mean and variance of its own.")
+def _(x, momentum):
+    stored = np.stack([np.zeros(x.shape[2]), np.ones(x.shape[2])])
+    for one in x:
+        stored = (1 - momentum) * stored + momentum * np.array([[one.mean()], [one.var(ddof=1)]])
+    return stored
+
+
+@running.mistake("momentum is 0.1, whatever is given", hint="momentum is an argument.")
+def _(x, momentum):
+    return _running(x, 0.1)
+
+
 @running.accepted("each batch with the weight that it has at the end")
 def _(x, momentum):
     steps = np.arange(len(x))[::-1]
@@ -1149,6 +1284,63 @@ def _(content, style, eps):
                   hint="It is the content minus its mean, not the other way round.")
 def _(content, style, eps):
     return 2 * _mean(style) - _adaptive(content, style, eps)
+
+
+@adaptive.mistake("the variance of the style is divided by one less",
+                  hint="Both variances are divided by the number of pixels.")
+def _(content, style, eps):
+    spread = np.sqrt(style.var(axis=(2, 3), ddof=1, keepdims=True) + eps)
+    return spread * _norm(content, (2, 3), eps) + _mean(style)
+
+
+@adaptive.mistake("the variance of the content is divided by one less",
+                  hint="Both variances are divided by the number of pixels.")
+def _(content, style, eps):
+    return _spread(style, eps) * _norm(content, (2, 3), eps, 1) + _mean(style)
+
+
+@adaptive.mistake("the variance of the style stands without its root",
+                  hint="Multiply by the root of the style's variance plus eps.")
+def _(content, style, eps):
+    return _spread(style, eps)**2 * _norm(content, (2, 3), eps) + _mean(style)
+
+
+@adaptive.mistake("the variance of the content stands without its root",
+                  hint="Divide by the root of the content's variance plus eps.")
+def _(content, style, eps):
+    return _spread(style, eps) * (content - _mean(content)) / _spread(content, eps)**2 + _mean(style)
+
+
+@adaptive.mistake("the style's mean is added before the style's spread multiplies",
+                  hint="Multiply by the spread first, then add the mean.")
+def _(content, style, eps):
+    return _spread(style, eps) * (_norm(content, (2, 3), eps) + _mean(style))
+
+
+@adaptive.mistake("all styles share their statistics", hint="Image n of the style belongs to image n of the content.")
+def _(content, style, eps):
+    return _spread_of(style, (0, 2, 3), eps) * _norm(content, (2, 3), eps) + _mean_of(style, (0, 2, 3))
+
+
+@adaptive.mistake("all contents share their statistics", hint="Every content image loses its own mean and spread.")
+def _(content, style, eps):
+    return _spread(style, eps) * _norm(content, (0, 2, 3), eps) + _mean(style)
+
+
+@adaptive.mistake("eps is missing under the root of the style, and stands outside of that of the content",
+                  hint="Both spreads are made in the same way, with eps under the root.")
+def _(content, style, eps):
+    return _spread(style, 0) * _norm(content, (2, 3), eps, inside=False) + _mean(style)
+
+
+@adaptive.mistake("the content as it was", hint="Each channel of it gets the mean and the spread of the style.")
+def _(content, style, eps):
+    return content
+
+
+@adaptive.mistake("what falls outside of 0 to 1 is cut", hint="The formula has no cut: that is for showing a picture.")
+def _(content, style, eps):
+    return _adaptive(content, style, eps).clip(0, 1)
 
 
 @adaptive.accepted("a loop over images and channels")
@@ -1404,6 +1596,37 @@ def _(x, gamma, beta, eps):
                hint="Without keepdims=True the variances have the shape (N,), which meets W.")
 def _(x, gamma, beta, eps):
     return gamma * (x - _mean_of(x, (1, 2, 3))) / np.sqrt(x.var(axis=(1, 2, 3)) + eps) + beta
+
+
+@layer.mistake("scale and shift are exchanged", hint="γ multiplies, β is added.")
+def _(x, gamma, beta, eps):
+    return _layer(x, beta, gamma, eps)
+
+
+@layer.mistake("scale and shift are left out", hint="At the end multiply by γ and add β.")
+def _(x, gamma, beta, eps):
+    return _layer(x, 1, 0, eps)
+
+
+@layer.mistake("each column has statistics of its own", hint="The mean runs over the columns too: axes 1, 2 and 3.")
+def _(x, gamma, beta, eps):
+    return _layer(x, gamma, beta, eps, (1, 2))
+
+
+@layer.mistake("each row has statistics of its own", hint="The mean runs over the rows too: axes 1, 2 and 3.")
+def _(x, gamma, beta, eps):
+    return _layer(x, gamma, beta, eps, (1, 3))
+
+
+@layer.mistake("eps is squared", hint="Under the root stands σ² + ε, with ε as it is.")
+def _(x, gamma, beta, eps):
+    return _layer(x, gamma, beta, eps**2)
+
+
+@layer.mistake("eps is added to the spread as its root",
+               hint="√σ² + √ε is not √(σ² + ε): add first, then take the root.")
+def _(x, gamma, beta, eps):
+    return _layer(x, gamma, beta, np.sqrt(eps), inside=False)
 
 
 @layer.accepted("a loop over the images")
