@@ -202,7 +202,7 @@ cost = Question(
 
 @cost.solution
 def cost_ratio(c_in, c_out, k):
-    """→ a number below 1, when c_out and k are large"""
+    """→ a number below 1, if c_out and k are at least 2"""
     depthwise, pointwise = k * k, c_out              # for each input channel
     return (depthwise + pointwise) / (c_out * k * k)
 
