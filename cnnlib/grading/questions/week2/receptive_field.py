@@ -445,7 +445,7 @@ def _stack_properties(rows, field_, jump, taps):
         places = np.unique(places[:, None] * s + d * np.arange(k))
         if len(places) > 5000:
             raise ValueError("the receptive field must not be larger than 5000")
-    return {"the field is large enough": float(r >= field_), "the jump is at most as asked": float(j <= jump),
+    return {"the field is large enough": float(r >= field_), "the jump is as asked": float(j == jump),
             "the taps are within the budget": float(rows[:, 0].sum() <= taps),
             "every input of the field is read": float(len(places) == r)}
 
@@ -453,7 +453,7 @@ def _stack_properties(rows, field_, jump, taps):
 design = Question(
     "design_stack", title="See far with few taps", points=3, kind="design",
     asks="Design `design_stack(field, jump, taps)`: layers whose output sees at least `field` inputs, all of them, at "
-         "a jump of at most `jump`, with at most `taps` taps in all.",
+         "a jump of exactly `jump`, with at most `taps` taps in all.",
     reference=lambda field_, jump, taps: _reach(field_, jump), cases=_stack_case, measure=_stack_properties,
     minutes=25, level=3,
     text=r"""
@@ -499,14 +499,14 @@ design.mistake("the field is too small", hint="Each layer adds d·(k − 1)·jum
     _but(lambda rows, strided: rows[:-1]))
 design.mistake("too many taps", hint="Layers without dilation add 2·jump each. Spread the taps of the later ones.")(
     _but(lambda rows, strided: np.vstack([rows, [(3, 1, 1)]])))
-design.mistake("the jump is too large", hint="The jump is the product of all strides.")(
+design.mistake("another jump", hint="The jump is the product of all strides: exactly `jump`.")(
     _but(lambda rows, strided: np.vstack([rows[:-1], rows[-1:] + [0, 1, 0]])))
 design.mistake("there are holes", hint="A dilation must not be larger than what is seen without a gap in front of it.")(
     _but(lambda rows, strided: np.vstack([rows[:-1], rows[-1:] + [0, 0, 60]])))
-design.mistake("the jump is too large, and there are holes",
+design.mistake("another jump, and holes",
                hint="Take strides of 2 up to the jump, then dilations 1, 3, 9.")(
     _but(lambda rows, strided: np.vstack([rows[:-1], rows[-1:] + [0, 1, 60]])))
-design.mistake("the field is too small, and the jump too large",
+design.mistake("the field is too small, with another jump",
                hint="Take strides of 2 up to the jump, then add dilated layers until the field is large enough.")(
     _but(lambda rows, strided: np.array([(3, 2, 1)] * 3)))
 design.mistake("too many taps, and holes",
