@@ -1,6 +1,7 @@
 """Week 2 · Building blocks: the questions of its sheet, in its order. Each file holds those of one notebook."""
 
 from . import (
+    attention,
     convolutional_layer,
     dilated_and_deformable,
     normalization,
@@ -10,5 +11,5 @@ from . import (
 )
 
 NOTEBOOKS = [convolutional_layer, receptive_field, pooling, normalization, separable_convolutions,
-             dilated_and_deformable]
+             dilated_and_deformable, attention]
 QUESTIONS = [question for notebook in NOTEBOOKS for question in notebook.QUESTIONS]
