@@ -84,6 +84,13 @@ def test_a_span_may_begin_in_the_middle():
     assert 'value="3"' in figure.to_html() and figure.to_widget().children[0].value == 3
 
 
+def test_a_slider_grows_and_begins_at_the_first_value_given():
+    figure = sweep(lambda x: draw_line(x, "thick"), caption="A line.", x=[2, 0, 3])
+    assert [float(frame[1].split("slope ")[1].split()[0]) for frame in figure.frames.values()] == [0, 2, 3]
+    assert [hidden for _, hidden in frames(figure.to_html())] == [" hidden", "", " hidden"]
+    assert figure.to_widget().children[0].value == 1 and figure.to_widget().children[0].label == "2"
+
+
 def test_a_dict_gives_labels_to_values():
     figure = sweep(lambda x: draw_line(x, "thick"), caption="A line.", x={"one half": 0.5, "two": 2})
     assert "<option value=\"0\" selected>one half</option>" in figure.to_html()

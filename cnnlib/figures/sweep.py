@@ -62,6 +62,7 @@ def sweep(draw, *, caption, quality=None, **controls):
     controls: name=what it can be; the name, with spaces for underscores, is the label.
         range(0, 10), or a list of numbers: a slider        a list of strings: a menu
         dict {"label": value}: a menu of labels             Span(0.5, 3.0): a slider, any value when live
+    A slider grows from left to right, a menu has the order given; both begin at the first value that is given.
     quality: None for lossless frames, 1 … 100 for photographs (85 is good).
     Returns an object that displays itself.
     Raises TypeError or ValueError for no or empty controls, more than 60 frames, and a draw that returns no figure or
@@ -107,11 +108,14 @@ class _Control:
                 values = list(choices)
             except TypeError:
                 raise TypeError(f"sweep: {name} must be a list, range, dict or Span, got {choices!r}") from None
-            kind = "slider" if all(map(is_number, values)) else "menu"
-            texts = [f"{v:.6g}" if kind == "slider" else str(v) for v in values]
+            kind, texts = ("slider" if all(map(is_number, values)) else "menu"), [str(value) for value in values]
         if not values:
             raise ValueError(f"sweep: {name} has no values")
-        return cls(name, label, kind, values, texts, 0, None)
+        start = 0
+        if kind == "slider":                 # it grows from left to right, and begins at the first one given
+            first, values = values[0], sorted(values)
+            start, texts = values.index(first), [f"{value:.6g}" for value in values]
+        return cls(name, label, kind, values, texts, start, None)
 
 
 class Sweep:
