@@ -199,6 +199,42 @@ def _(q, k, v):
     return _softmax(_scores(q, k), 1)
 
 
+@attend.mistake("the weights are divided by the sum of all pairs",
+                hint="Each row has a sum of its own: `sum(axis=1, keepdims=True)`.")
+def _(q, k, v):
+    s = _scores(q, k)
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    return e / e.sum() @ v
+
+
+@attend.mistake("sigmoid takes the place of softmax",
+                hint="A sigmoid knows of one pair only. The weights of a query must sum to 1.")
+def _(q, k, v):
+    return _sigmoid(np.maximum(_scores(q, k), -80)) @ v
+
+
+@attend.mistake("the scores are cosines", hint="Queries and keys keep their lengths: a long query has sharper weights.")
+def _(q, k, v):
+    q, k = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (q, k))
+    return _softmax(q @ k.T, 1) @ v
+
+
+@attend.mistake("softmax is taken twice", hint="The weights are there after the first softmax.")
+def _(q, k, v):
+    return _softmax(_softmax(_scores(q, k), 1), 1) @ v
+
+
+@attend.mistake("the scores are cut off so that exp does not overflow",
+                hint="Cut scores become equal. Subtract the largest of each row instead: this changes no weight.")
+def _(q, k, v):
+    return _softmax(np.clip(_scores(q, k), -80, 80), 1) @ v
+
+
+@attend.mistake("the output is divided by √D too", hint="Only the scores are divided.")
+def _(q, k, v):
+    return _softmax(_scores(q, k), 1) @ v / np.sqrt(q.shape[1])
+
+
 @attend.accepted("a loop over the queries")
 def _(q, k, v):
     out = []
@@ -400,6 +436,63 @@ def _(x, w1, b1, w2, b2):
     return _se(x, w1, b1, 0 * w2, b2)
 
 
+@squeeze.mistake("the mean runs over the channels as well",
+                 hint="Each channel has a mean of its own: axes 2 and 3 only.")
+def _(*args):
+    return _se(*args, pool=lambda x: np.repeat(x.mean((1, 2, 3))[:, None], x.shape[1], 1))
+
+
+@squeeze.mistake("nothing is squeezed: each pixel has a gate of its own",
+                 hint="First the mean over rows and columns, then the two layers.")
+def _(x, w1, b1, w2, b2):
+    a = np.einsum("hc,ncij->nhij", w1, x) + b1[:, None, None]
+    return x * _sigmoid(np.einsum("ch,nhij->ncij", w2, np.maximum(a, 0)) + b2[:, None, None])
+
+
+@squeeze.mistake("the gates of the first image serve all", hint="Each image has gates of its own.")
+def _(x, w1, b1, w2, b2):
+    return x * _gate(x[:1], w1, b1, w2, b2)[:, :, None, None]
+
+
+@squeeze.mistake("relu stands after the second layer too",
+                 hint="After the second layer stands the sigmoid alone: with relu no gate is below 1/2.")
+def _(*args):
+    return _se(*args, last=lambda a: _sigmoid(np.maximum(a, 0)))
+
+
+@squeeze.mistake("relu comes before the first bias", hint="Add b1 first: relu(W₁ z + b₁).")
+def _(x, w1, b1, w2, b2):
+    return _se(x, w1, 0 * b1, w2, b2, between=lambda a: np.maximum(a, 0) + b1)
+
+
+@squeeze.mistake("the sigmoid comes before the second bias", hint="Add b2 first: σ(… + b₂).")
+def _(x, w1, b1, w2, b2):
+    return _se(x, w1, b1, w2, 0 * b2, last=lambda a: _sigmoid(a) + b2)
+
+
+@squeeze.mistake("relu stands before the first layer too",
+                 hint="The means go into the first layer as they are, with their signs.")
+def _(*args):
+    return _se(*args, pool=lambda x: np.maximum(x.mean((2, 3)), 0))
+
+
+@squeeze.mistake("the brackets of the sigmoid are missing",
+                 hint="`1 / 1 + np.exp(-a)` is 1 + exp(−a): write 1 / (1 + np.exp(-a)).")
+def _(*args):
+    return _se(*args, last=lambda a: 1 / 1 + np.exp(-a))
+
+
+@squeeze.mistake("mean and largest pixel are added",
+                 hint="That is CBAM's squeeze, and there each goes through the layers by itself. Here: the mean.")
+def _(*args):
+    return _se(*args, pool=lambda x: x.mean((2, 3)) + x.max((2, 3)))
+
+
+@squeeze.mistake("the channel's mean is gated", hint="The gate multiplies every pixel of the channel, not the mean.")
+def _(x, w1, b1, w2, b2):
+    return _se(x, w1, b1, w2, b2) * 0 + _gate(x, w1, b1, w2, b2)[:, :, None, None] * x.mean((2, 3), keepdims=True)
+
+
 @squeeze.mistake("the gates are added", hint="A gate multiplies its channel.")
 def _(*args):
     return args[0] + _gate(*args)[:, :, None, None]
@@ -551,6 +644,46 @@ def _(t, d, weight):
     return np.sqrt(d)
 
 
+@margin.mistake("it is divided by the number of the others",
+                hint="Each other gets (1 − weight)/(t − 1): the ratio is multiplied by t − 1.")
+def _(t, d, weight):
+    return np.sqrt(d) * np.log(weight / (1 - weight) / (t - 1))
+
+
+@margin.mistake("the number of the others stands outside of the logarithm",
+                hint="It multiplies the ratio of the weights, inside of the logarithm.")
+def _(t, d, weight):
+    return np.sqrt(d) * (t - 1) * np.log(weight / (1 - weight))
+
+
+@margin.mistake("√D stands inside of the logarithm", hint="log gives the scores' difference; multiply that by √D.")
+def _(t, d, weight):
+    return np.log(np.sqrt(d) * (t - 1) * weight / (1 - weight))
+
+
+@margin.mistake("the root is taken of it all", hint="Only D stands under the root.")
+def _(t, d, weight):
+    return np.sqrt(d * np.log((t - 1) * weight / (1 - weight)))
+
+
+@margin.mistake("the difference of two weights",
+                hint="Weights are no products: solve exp(m/√D) = ratio of the weights for m.")
+def _(t, d, weight):
+    return np.sqrt(d) * (weight - (1 - weight) / (t - 1))
+
+
+@margin.mistake("the logarithm of the weight alone",
+                hint="Softmax divides by the sum: the one is compared with another one.")
+def _(t, d, weight):
+    return np.sqrt(d) * np.log(weight)
+
+
+@margin.mistake("the root of t takes the place of the root of D",
+                hint="The scores are divided by √D, D = `d` the length of a query.")
+def _(t, d, weight):
+    return np.sqrt(t) * np.log((t - 1) * weight / (1 - weight))
+
+
 @margin.accepted("in three logarithms")
 def _(t, d, weight):
     return d ** 0.5 * (np.log(t - 1) + np.log(weight) - np.log1p(-weight))
@@ -663,6 +796,22 @@ def _(x):
 @merge.mistake("the axes are exchanged and nothing is joined", hint="Join the last two axes: (T, heads·D).")
 def _(x):
     return x.transpose(1, 0, 2)
+
+
+@merge.mistake("there is one row for each head", hint="One row for each token: T rows, x.shape[1].")
+def _(x):
+    return x.transpose(1, 0, 2).reshape(len(x), -1)
+
+
+@merge.mistake("all stands in one row", hint="One row for each token: (T, heads·D).")
+def _(x):
+    return x.transpose(1, 0, 2).ravel()
+
+
+@merge.mistake("D comes before the heads, and nothing is joined",
+               hint="(T, heads, D) is the order, and the last two axes are then joined.")
+def _(x):
+    return x.transpose(1, 2, 0)
 
 
 @merge.accepted("the heads concatenated")
@@ -813,6 +962,17 @@ def _(x, h, w):
 @partition.mistake("the pixels of a window are not in one axis", hint="Join rows and columns of a window: (…, h·w, C).")
 def _(x, h, w):
     return _windows(x, h, w, shape=(-1, h, w, len(x)))
+
+
+@partition.mistake("all tokens stand in one axis", hint="Three axes are asked for: (windows, h·w, C).")
+def _(x, h, w):
+    return _windows(x, h, w, shape=(-1, len(x)))
+
+
+@partition.mistake("a window's pixels come in their order, but h·w and the windows are exchanged in reshape",
+                   hint="The first axis counts windows: reshape to (−1, h·w, C).")
+def _(x, h, w):
+    return _windows(x, h, w, shape=(h * w, -1, len(x)))
 
 
 @partition.accepted("a loop over the windows")
@@ -1050,6 +1210,71 @@ def _(q, k, v, s, z):
     return _linear(q, k, v, s, z, divide=False) / (_phi(q) @ (z + _phi(k).sum(0))).sum()
 
 
+@linear.mistake("the mean of two means, one of this strip and one of the earlier ones",
+                hint="All pixels have weights from one sum: add s and z to yours before you divide.")
+def _(q, k, v, s, z):
+    return (_linear(q, k, v, s, z, old=(0, 0)) + _linear(q, k, v, s, z, new=(0, 0))) / 2
+
+
+@linear.mistake("the sum of two means, one of this strip and one of the earlier ones",
+                hint="Your weights sum to 2. Add s and z to your sums before you divide.")
+def _(q, k, v, s, z):
+    return _linear(q, k, v, s, z, old=(0, 0)) + _linear(q, k, v, s, z, new=(0, 0))
+
+
+@linear.mistake("φ is taken of s and z", hint="They are sums of φ(k) already: add them as they are.")
+def _(q, k, v, s, z):
+    return _linear(q, k, v, _phi(s), _phi(z))
+
+
+@linear.mistake("φ is taken of z", hint="It is a sum of φ(k) already: add it as it is.")
+def _(q, k, v, s, z):
+    return _linear(q, k, v, s, _phi(z))
+
+
+@linear.mistake("φ is taken of the values too", hint="φ makes weights positive. Values stay as they are.")
+def _(q, k, v, s, z):
+    return _linear(q, k, _phi(v), s, z)
+
+
+@linear.mistake("it is divided before the query comes",
+                hint="A query divides by its own sum, φ(q_i)·z, one number: not each row of s by its number of z.")
+def _(q, k, v, s, z):
+    q, k = _phi(q), _phi(k)
+    return q @ ((s + k.T @ v) / (z + k.sum(0))[:, None])
+
+
+@linear.mistake("it is divided by the sum of z", hint="Each query divides by φ(q_i)·z, with its own φ(q_i).")
+def _(q, k, v, s, z):
+    return _linear(q, k, v, s, z, divide=False) / (z + _phi(k).sum(0)).sum()
+
+
+@linear.mistake("the two cases of φ are exchanged", hint="φ(a) = a + 1 **above** 0, and exp(a) below.")
+def _(*args):
+    def phi(a):
+        return np.where(a > 0, np.exp(a), a + 1)
+    return _linear(*args, phi_q=phi, phi_k=phi)
+
+
+@linear.mistake("below 0, φ(a) is exp(−a)", hint="Below 0, φ(a) is exp(a), which falls towards 0.")
+def _(*args):
+    def phi(a):
+        return np.where(a > 0, a + 1, np.exp(-a))
+    return _linear(*args, phi_q=phi, phi_k=phi)
+
+
+@linear.mistake("exp of the products in this strip, φ for the earlier ones",
+                hint="One weight for all pixels: φ(q_i)·φ(k_j) in this strip too.")
+def _(q, k, v, s, z):
+    pairs, q = np.exp(q @ k.T), _phi(q)
+    return (pairs @ v + q @ s) / (pairs.sum(1) + q @ z)[:, None]
+
+
+@linear.mistake("queries and keys are exchanged", hint="Keys and values make the sums; queries come last.")
+def _(q, k, v, s, z):
+    return _linear(k, q, v, s, z)
+
+
 @linear.accepted("all pairs of the strip, and the memory for the rest")
 def _(q, k, v, s, z):
     q, k = _phi(q), _phi(k)
@@ -1197,7 +1422,7 @@ def _(height, width):
     return _torus(height, width, right=0, down=1)
 
 
-@neighbour.mistake("every pixel looks down and right", hint="Only the column is moved on; the row stays.")
+@neighbour.mistake("every pixel looks right, but in another row", hint="Only the column is moved on; the row stays.")
 def _(height, width):
     return _torus(height, width, down=1)
 
@@ -1312,6 +1537,39 @@ def _(height, width):
     a, c = 2 * np.pi * (column + 1) / height, 2 * np.pi * row / width
     return np.stack([300 * np.stack([np.cos(a), np.sin(a), np.cos(c), np.sin(c)], 1) / np.sqrt(2),
                      _torus(height, width)[1]])
+
+
+@neighbour.mistake("the last pixel of a row looks at the next row",
+                   hint="Each row is a ring: right of its last pixel comes the first of the same row. Take the code "
+                        "of column + 1.")
+def _(height, width):
+    keys = _torus(height, width)[1]
+    return np.stack([300 * np.roll(keys, -1, 0), keys])
+
+
+@neighbour.mistake("the last pixel of a row looks at itself",
+                   hint="Each row is a ring: right of its last pixel comes the first.")
+def _(height, width):
+    q, k = _torus(height, width).reshape(2, height, width, 4)
+    q[:, -1] = 300 * k[:, -1]
+    return np.stack([q, k]).reshape(2, -1, 4)
+
+
+@neighbour.mistake("height and width are exchanged in the angles",
+                   hint="A row's angle is 2π·row/H, a column's 2π·column/W.")
+def _(height, width):
+    return _torus(height, width, turns=(height / width, width / height))
+
+
+@neighbour.mistake("the angles are the numbers of row and column",
+                   hint="A ring of W pixels needs the angle 2π·column/W, so that its ends meet.")
+def _(height, width):
+    return _torus(height, width, turns=(height / (2 * np.pi), width / (2 * np.pi)))
+
+
+@neighbour.mistake("the pixels go column by column", hint="Row by row: pixel number i has row i // W and column i % W.")
+def _(height, width):
+    return _torus(height, width).reshape(2, height, width, 4).swapaxes(1, 2).reshape(2, -1, 4)
 
 
 @neighbour.accepted("circles of different radius")

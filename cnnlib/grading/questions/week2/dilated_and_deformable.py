@@ -93,6 +93,20 @@ reads.mistake("the dilations are multiplied", hint="Only strides multiply. Offse
     lambda rates, k: len({int(np.prod(c)) for c in itertools.product(*[[r * t for t in range(k)] for r in rates])}))
 
 
+reads.mistake("the way from the first to the last pixel",
+              hint="From pixel 0 to pixel 4 there are five pixels, and some of them may be read by no tap.")(
+    lambda rates, k: (k - 1) * sum(rates))
+reads.mistake("only a common divisor makes holes",
+              hint="A rate that is larger than the field of the smaller ones makes holes too: try 1, 9.")(
+    lambda rates, k: 1 + (k - 1) * sum(rates) // int(np.gcd.reduce(rates)))
+reads.mistake("the field of the largest rate", hint="All layers of the stack, one behind the other.")(
+    lambda rates, k: 1 + (k - 1) * max(rates))
+reads.mistake("each rate is multiplied by those before it", hint="Strides multiply. Dilations do not.")(
+    lambda rates, k: len(_sums(np.cumprod(rates).tolist(), k)))
+reads.mistake("the taps are rate + 1 pixels apart", hint="Tap t of layer l is `rates[l]` · t pixels away.")(
+    lambda rates, k: len(_sums([rate + 1 for rate in rates], k)))
+
+
 @reads.accepted("all combinations of taps")
 def _(rates, k):
     return len({sum(c) for c in itertools.product(*[[r * t for t in range(k)] for r in rates])})
@@ -227,6 +241,32 @@ def _(pixels, y, x):
     i, j, below, right = np.floor(y), np.floor(x), np.ceil(y), np.ceil(x)
     return ((below - y) * ((right - x) * _corner(pixels, i, j) + (x - j) * _corner(pixels, i, right))
             + (y - i) * ((right - x) * _corner(pixels, below, j) + (x - j) * _corner(pixels, below, right)))
+
+
+sample.mistake("outside is 0 below and right, but the other side above and left",
+               hint="The index −1 raises no IndexError: it is the last row for NumPy. Ask whether 0 ≤ i < H.")(
+    lambda pixels, y, x: _blend(pixels, y, x, lambda p, i, j: _wrapped(p, i, j)
+                                if i < p.shape[0] and j < p.shape[1] else 0.0))
+sample.mistake("the border goes on below and right",
+               hint="A pixel with the index H or W is 0, not the last one: no np.minimum(i + 1, H − 1).")(
+    lambda pixels, y, x: _blend(pixels, y, x, lambda p, i, j: _corner(
+        p, min(i, p.shape[0] - 1), min(j, p.shape[1] - 1))))
+sample.mistake("the centre of a pixel lies half a pixel further",
+               hint="Here pixel (i, j) stands at y = i and x = j, not at i + 1/2.")(
+    lambda pixels, y, x: _blend(pixels, y - 0.5, x - 0.5))
+sample.mistake("pixels are counted from 1", hint="The first pixel stands at y = 0 and x = 0.")(
+    lambda pixels, y, x: _blend(pixels, y - 1, x - 1))
+sample.mistake("height and width are exchanged in the test for outside", hint="Row i lies inside if 0 ≤ i < H.")(
+    lambda pixels, y, x: _blend(pixels, y, x, lambda p, i, j: _corner(p, i, j)
+                                if i < p.shape[1] and j < p.shape[0] else 0.0))
+
+
+@sample.mistake("a step down and a step to the right, each from the first pixel",
+                hint="The fourth pixel is missing: the step to the right differs from row to row.")
+def _(pixels, y, x):
+    p, q, r, _ = _four(pixels, y, x)
+    return p + (y - np.floor(y)) * (r - p) + (x - np.floor(x)) * (q - p)
+
 
 sample.mistake("the four pixels are added up",
                hint="Each pixel counts by its share, and the four shares are 1 together.")(
@@ -407,6 +447,16 @@ atrous.mistake("the taps are applied in one row",
     lambda x, w, rate: _atrous(x, np.concatenate([w.sum(0, keepdims=True), np.zeros((w.shape[0] - 1, w.shape[1]))], 0),
                                rate))
 
+atrous.mistake("the frame is one rate wide", hint="A kernel of 5 taps reaches 2 · rate up: rate · (k // 2).")(
+    lambda x, w, rate: _far(x, w, rate, rate * (w.shape[0] > 1), rate * (w.shape[1] > 1)))
+atrous.mistake("half of rate · k lies before the image",
+               hint="`rate * k // 2` is computed from left to right. The middle tap has the number k // 2.")(
+    lambda x, w, rate: _far(x, w, rate, *(rate * n // 2 for n in w.shape)))
+atrous.mistake("the rate is added to the frame", hint="The frame grows rate times: rate · (k // 2).")(
+    lambda x, w, rate: _far(x, w, rate, *(rate + n // 2 for n in w.shape)))
+atrous.mistake("only pixels at which no tap hangs over the border",
+               hint="Outside of the image there are zeros, and the taps inside still count.")(
+    lambda x, w, rate: _atrous(x, w, rate) * (_atrous(np.ones_like(x), np.ones_like(w), rate) > w.size - 0.5))
 atrous.mistake("the taps are spread over the columns only", hint="Tap (u, v) reads u · rate rows down.")(
     lambda x, w, rate: _spread(x, w, rate, lambda u, v: (u, v * rate)))
 atrous.mistake("the taps are spread over the rows only", hint="Tap (u, v) reads v · rate columns right.")(
@@ -435,6 +485,12 @@ atrous.mistake("the last row of taps is left out", hint="u runs over all k_h row
     lambda x, w, rate: _atrous(x, np.concatenate([w[:-1], 0 * w[-1:]]), rate))
 atrous.mistake("the last column of taps is left out", hint="v runs over all k_w columns of the kernel.")(
     lambda x, w, rate: _atrous(x, np.concatenate([w[:, :-1], 0 * w[:, -1:]], 1), rate))
+
+
+def _far(x, w, rate, top, left):
+    """Correlation in a frame of any size, of which `top` and `left` lie before the image."""
+    frame = np.pad(x, ((top, rate * w.shape[0]), (left, rate * w.shape[1])))
+    return F.conv2d(frame[None, None], w[None, None], dilation=rate)[0, 0][:x.shape[0], :x.shape[1]]
 
 
 def _corner_only(w):
@@ -575,6 +631,26 @@ taps.mistake("the mean of rows by that of columns", hint="Multiply the two means
     lambda height, width, k, rate: _mean_taps(height, k, rate) / _mean_taps(width, k, rate))
 
 
+taps.mistake("the taps on the diagonal", hint="k × k taps: each row of taps has k of them.")(
+    lambda height, width, k, rate: sum(max(0, height - abs(t) * rate) * max(0, width - abs(t) * rate)
+                                       for t in range(-(k // 2), k // 2 + 1)) / (height * width))
+taps.mistake("the taps of a cross", hint="k × k taps: those in the corners count too. Multiply both means.")(
+    lambda height, width, k, rate: _mean_taps(height, k, rate) + _mean_taps(width, k, rate) - 1)
+taps.mistake("the middle tap is left out", hint="The middle tap lies inside at every pixel.")(
+    lambda height, width, k, rate: (_mean_taps(height, k, rate) - 1) * (_mean_taps(width, k, rate) - 1))
+taps.mistake("all but the middle tap", hint="The middle tap lies inside at every pixel: the mean is at least 1.")(
+    lambda height, width, k, rate: _mean_taps(height, k, rate) * _mean_taps(width, k, rate) - 1)
+taps.mistake("rounded to a whole number", hint="A mean need not be whole.")(
+    lambda height, width, k, rate: float(round(_mean_taps(height, k, rate) * _mean_taps(width, k, rate))))
+taps.mistake("one pixel too few for each outer tap",
+             hint="In a row of 7 pixels a tap 3 to the right lies inside at 7 − 3 = 4 of them.")(
+    lambda height, width, k, rate: np.prod([_mean_taps(n, k, rate, lambda size, away: max(
+        0, size - away - (away > 0))) for n in (height, width)]))
+taps.mistake("the best pixel", hint="Average over all pixels of the map.")(
+    lambda height, width, k, rate: np.prod([max(sum(0 <= i + t * rate < n for t in range(-(k // 2), k // 2 + 1))
+                                                for i in range(n)) for n in (height, width)]))
+
+
 @taps.accepted("counted by a convolution of ones")
 def _(height, width, k, rate):
     ones = np.ones((1, 1, height, width))
@@ -664,12 +740,19 @@ for _name, _hint, _centre in [
         ("the centre is k/2", "Of the taps 0 … k − 1 the middle is (k − 1)/2.", lambda n: n / 2),
         ("the centre is (k + 1)/2", "Taps are counted from 0: the middle of 0 … k − 1 is (k − 1)/2.",
          lambda n: (n + 1) / 2),
+        ("the centre of an even side lies on the tap before", "The centre is (k − 1)/2, a fraction for an even side: "
+         "divide by / and not by //.", lambda n: (n - 1) // 2),
         ("the centre is k/2 − 1", "Of the taps 0 … k − 1 the middle is (k − 1)/2.", lambda n: n / 2 - 1),
         ("the centre is added", "Subtract the centre from the place of the tap.", lambda n: (1 - n) / 2)]:
     turned.mistake(_name, hint=_hint)(lambda k_h, k_w, angle, scale, centre=_centre: _about(
         k_h, k_w, angle, scale, centre(k_h), centre(k_w)))
 turned.mistake("the centre of rows and columns are exchanged", hint="Rows have the middle (k_h − 1)/2.")(
     lambda k_h, k_w, angle, scale: _about(k_h, k_w, angle, scale, (k_w - 1) / 2, (k_h - 1) / 2))
+turned.mistake("the place in the kernel minus the tap's number",
+               hint="Both places must be counted from the same point: new (from the centre) minus a and b.")(
+    lambda k_h, k_w, angle, scale: _offsets(k_h, k_w, angle, scale) + _grid(k_h, k_w) - _numbered(k_h, k_w))
+turned.mistake("the places, counted from the first tap", hint="An offset is the new place minus the old one.")(
+    lambda k_h, k_w, angle, scale: _offsets(k_h, k_w, angle, scale) + _numbered(k_h, k_w))
 turned.mistake("not stretched", hint="Multiply the turned place by `scale`.")(
     lambda k_h, k_w, angle, scale: _offsets(k_h, k_w, angle, 1))
 turned.mistake("not turned", hint="Turn the place by `angle`.")(
@@ -690,6 +773,10 @@ turned.mistake("the new row is used for the column", hint="Compute both from the
 turned.mistake("sine and cosine are exchanged",
                hint="For the angle 0 the place does not change: cos 0 = 1, sin 0 = 0.")(
     lambda k_h, k_w, angle, scale: _offsets(k_h, k_w, np.pi / 2 - angle, scale))
+
+
+def _numbered(k_h, k_w):
+    return np.moveaxis(np.indices((k_h, k_w)), 0, -1)
 
 
 def _about(k_h, k_w, angle, scale, row, column):
@@ -771,8 +858,8 @@ def _(k_h, k_w, angle, scale):
 
 # ---- offset_gradient -------------------------------------------------------------------------------------------------
 
-def _slopes(pixels, y, x, corner=_corner):
-    i, j = np.floor(y), np.floor(x)
+def _slopes(pixels, y, x, corner=_corner, floor=np.floor):
+    i, j = floor(y), floor(x)
     a, b = y - i, x - j
     p, q, r, s = (corner(pixels, i + u, j + v) for u, v in ((0, 0), (0, 1), (1, 0), (1, 1)))
     return np.array([(1 - b) * (r - p) + b * (s - q), (1 - a) * (q - p) + a * (s - r)])
@@ -840,6 +927,31 @@ gradient.mistake("the border goes on outside", hint="Pixels outside are 0.")(
 gradient.mistake("the image goes on at the other side",
                  hint="The index −1 is the last row for NumPy; pixels outside are 0.")(
     _with(lambda p, y, x: _slopes(p, y, x, _wrapped)))
+gradient.mistake("outside is 0 below and right, but the other side above and left",
+                 hint="The index −1 raises no IndexError: it is the last row for NumPy. Ask whether 0 ≤ i < H.")(
+    _with(lambda p, y, x: _slopes(p, y, x, lambda p, i, j: _wrapped(p, i, j)
+                                  if i < p.shape[0] and j < p.shape[1] else 0.0)))
+gradient.mistake("the border goes on below and right", hint="A pixel with the index H or W is 0, not the last one.")(
+    _with(lambda p, y, x: _slopes(p, y, x, lambda p, i, j: _corner(
+        p, min(i, p.shape[0] - 1), min(j, p.shape[1] - 1)))))
+gradient.mistake("a place outside has no slope",
+                 hint="Just outside of the image some of the four pixels still lie inside, and the value changes.")(
+    _with(lambda p, y, x: _slopes(p, y, x)
+          if 0 <= y <= p.shape[0] - 1 and 0 <= x <= p.shape[1] - 1 else np.zeros(2)))
+gradient.mistake("rounded towards zero", hint="int(−0.3) is 0, but the row above is −1: use np.floor.")(
+    _with(lambda p, y, x: _slopes(p, y, x, floor=np.trunc)))
+gradient.mistake("the slopes at the pixels, read between them",
+                 hint="np.gradient estimates from the pixels on both sides. Derive the formula of S instead.")(
+    _with(lambda p, y, x: [_blend(slope, y, x) for slope in np.gradient(p)]))
+gradient.mistake("the upstream gradient is added", hint="The chain rule: ∂L/∂y = ∂L/∂S · ∂S/∂y.")(
+    lambda pixels, y, x, upstream: _slopes(pixels, y, x) + upstream)
+gradient.mistake("only the size of the upstream gradient", hint="∂L/∂S has a sign, and it belongs to the answer.")(
+    lambda pixels, y, x, upstream: _slopes(pixels, y, x) * abs(upstream))
+gradient.mistake("the slope of S²/2", hint="L is any loss: all that is needed of it is `upstream`.")(
+    _with(lambda p, y, x: _slopes(p, y, x) * _blend(p, y, x)))
+gradient.mistake("1 − b and 1 − a stand before both differences", hint="One of the two has the share b, or a.")(
+    _with(lambda p, y, x: 2 * _slopes(p, np.floor(y) + 0.5, np.floor(x) + 0.5) * [
+        1 - x + np.floor(x), 1 - y + np.floor(y)]))
 gradient.mistake("the upstream gradient is forgotten", hint="The chain rule: ∂L/∂y = ∂L/∂S · ∂S/∂y.")(
     lambda pixels, y, x, upstream: _slopes(pixels, y, x))
 gradient.mistake("the shares are exchanged", hint="The left column's slope counts by 1 − b, the right one's by b.")(
