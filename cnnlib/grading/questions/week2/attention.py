@@ -45,7 +45,7 @@ attend = Question(
     cases=_attention_cases,
     minutes=15, level=1, practice=True,
     text=r"""
-        $$O = P\, V, \qquad P = \text{softmax}\Big(\frac{Q K^\top}{\sqrt D}\Big)$$
+        $$O = P\, V, \quad P = \text{softmax}\Big(\tfrac{Q K^\top}{\sqrt D}\Big)$$
 
         `q` is (L, D), one row for each query; `k` is (T, D) and `v` is (T, E), one row for each place that can be
         looked at. **Each row of P belongs to one query and sums to 1.** Return an array (L, E). L, T, D and E differ,
@@ -1036,7 +1036,9 @@ linear = Question(
         over **all pixels of this strip and of all earlier strips**, but keys and values of the earlier ones are gone.
         What was kept of them is
 
-        $$s = \sum_{j \text{ earlier}} \varphi(k_j)\, v_j^\top , \qquad z = \sum_{j \text{ earlier}} \varphi(k_j) .$$
+        $$s = \sum_{j \text{ earlier}} \varphi(k_j)\, v_j^\top ,$$
+
+        $$z = \sum_{j \text{ earlier}} \varphi(k_j) .$$
 
         `q` and `k` are (T, D), `v` is (T, E): the pixels of this strip. `s` is (D, E), `z` is (D,). Return the T
         outputs of this strip, (T, E). A query sees its whole strip, also the pixels after it. No √D stands here.

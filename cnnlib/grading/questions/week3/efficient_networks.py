@@ -535,11 +535,11 @@ front = Question(
 def not_dominated(accuracy, cost):
     """(n,), (n,)  →  (n,) of 1 and 0"""
     keep = np.ones(len(accuracy))
-    for this, other in np.ndindex(len(accuracy), len(accuracy)):
-        as_good = accuracy[other] >= accuracy[this] and cost[other] <= cost[this]
-        better = accuracy[other] > accuracy[this] or cost[other] < cost[this]
+    for i, j in np.ndindex(len(accuracy), len(accuracy)):       # does j beat i?
+        as_good = accuracy[j] >= accuracy[i] and cost[j] <= cost[i]
+        better = accuracy[j] > accuracy[i] or cost[j] < cost[i]
         if as_good and better:
-            keep[this] = 0
+            keep[i] = 0
     return keep
 
 
