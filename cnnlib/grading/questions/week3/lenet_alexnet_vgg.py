@@ -218,8 +218,10 @@ merge = Question(
     minutes=20, level=2,
     text=r"""
         $$
-        y_o = \sum_m \text{second}_{om} \star \Bigl( \sum_c \text{first}_{mc} \star x_c \Bigr)
-            = \sum_c \text{merged}_{oc} \star x_c
+        \begin{aligned}
+        y_o &= \sum_m \text{second}_{om} \star \Bigl( \sum_c \text{first}_{mc} \star x_c \Bigr) \\
+            &= \sum_c \text{merged}_{oc} \star x_c
+        \end{aligned}
         $$
 
         for every $x$. Both layers are cross-correlations, as always in PyTorch, with stride 1, no padding and no bias.

@@ -49,7 +49,7 @@ summed = Question(
     cases=_sum_cases,
     minutes=15, level=1,
     text=r"""
-        $$y = \mathrm{ReLU}\bigl(\mathrm{branch} + \mathrm{shortcut}(x)\bigr)$$
+        $$y = \mathrm{ReLU}(\mathrm{branch} + \mathrm{shortcut}(x))$$
 
         `x` is (N, C, H, W) and `branch` is (N, C′, H′, W′), with C′ ≥ C, H′ = ⌈H / stride⌉ and W′ = ⌈W / stride⌉. The
         shortcut has no parameters: it takes rows and columns 0, stride, 2·stride, … of `x`, and the C′ − C new
