@@ -104,6 +104,21 @@ BROKEN = {
 }
 
 
+def test_a_break_that_outlives_its_stop_is_stopped_again():
+    """One that appended to a list for ever filled the memory: its stop had come in a callback, which swallowed it."""
+    question = asked(sample, lambda x, n: x, lambda rng: ())
+    source = """
+def sample(n):
+    try:
+        while True:
+            n += 1
+    except Exception:
+        while True:
+            n += 1
+"""
+    assert mutations.run(question, source, [(1,), (2,)]) == [None, None]
+
+
 def test_an_answer_is_broken_in_every_small_way():
     question = asked(sample, lambda x, n: x, lambda rng: ())
     found = mutations.breaks(question)
