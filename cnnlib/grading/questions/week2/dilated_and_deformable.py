@@ -154,13 +154,13 @@ def _wrapped(pixels, i, j):
     return float(pixels[int(i) % pixels.shape[0], int(j) % pixels.shape[1]])
 
 
-def _blend(pixels, y, x, corner=_corner, floor=np.floor, far=1):
+def _blend(pixels, y, x, corner=_corner, floor=np.floor):
     top, left = floor(y), floor(x)
     below, right = y - top, x - left
     return ((1 - below) * (1 - right) * corner(pixels, top, left)
-            + (1 - below) * right * corner(pixels, top, left + far)
-            + below * (1 - right) * corner(pixels, top + far, left)
-            + below * right * corner(pixels, top + far, left + far))
+            + (1 - below) * right * corner(pixels, top, left + 1)
+            + below * (1 - right) * corner(pixels, top + 1, left)
+            + below * right * corner(pixels, top + 1, left + 1))
 
 
 sample = Question(
@@ -354,11 +354,11 @@ def _(pixels, y, x):
 
 # ---- atrous_same -----------------------------------------------------------------------------------------------------
 
-def _framed(x, w, rate, top, left, dilation=None):
+def _framed(x, w, rate, top, left):
     """Dilated correlation with a frame that keeps the size, of which `top` and `left` lie before the image."""
     reach = [rate * (n - 1) for n in w.shape]
     frame = np.pad(x, ((top, reach[0] - top), (left, reach[1] - left)))
-    return F.conv2d(frame[None, None], w[None, None], dilation=dilation or rate)[0, 0]
+    return F.conv2d(frame[None, None], w[None, None], dilation=rate)[0, 0]
 
 
 def _atrous(x, w, rate):

@@ -23,9 +23,9 @@ def _areas(a, b):
     return np.maximum(_sides(a, b), 0).prod(2), first[:, None], second[None]
 
 
-def _boxes(rng, count, width=16, height=10, most=8):
+def _boxes(rng, count, width=16, height=10):
     """Boxes with corners on quarters, x up to `width` and y up to `height`: (count, 4)"""
-    size = rng.integers(4, 4 * most + 1, (count, 2)) / 4
+    size = rng.integers(4, 33, (count, 2)) / 4
     size[:, 1] = np.minimum(size[:, 1], height - 1)
     start = np.floor(rng.random((count, 2)) * (4 * (np.array([width, height]) - size) + 1)) / 4
     return np.concatenate([start, start + size], 1)
@@ -443,7 +443,7 @@ def _(scores, right, objects):
     return _ap(scores, right, 1 / objects)
 
 
-def _interpolated(scores, right, objects):
+def _interpolated(scores, right):
     hit = np.array(right)[np.argsort(-scores)]
     precision = np.cumsum(hit) / np.arange(1, len(hit) + 1)
     return np.maximum.accumulate(precision[::-1])[::-1], hit
@@ -452,14 +452,14 @@ def _interpolated(scores, right, objects):
 @average.mistake("the precision is the best one from here on",
                  hint="That is the interpolated curve of PASCAL VOC. Here P_m itself is asked for.")
 def _(scores, right, objects):
-    precision, hit = _interpolated(scores, right, objects)
+    precision, hit = _interpolated(scores, right)
     return np.sum(precision * hit) / objects
 
 
 @average.mistake("eleven recalls, as PASCAL VOC had it until 2009",
                  hint="The mean of the best precision at the recalls 0, 0.1, … 1 is another number. Sum all the steps.")
 def _(scores, right, objects):
-    precision, hit = _interpolated(scores, right, objects)
+    precision, hit = _interpolated(scores, right)
     recall = np.cumsum(hit) / objects
     return np.mean([precision[recall >= r - 1e-9].max(initial=0) for r in np.arange(11) / 10])
 
@@ -521,7 +521,7 @@ def _nms_cases(rng, turn):
     """
     while True:
         heaps = np.repeat(_boxes(rng, 3, 24, 16), 3, 0)
-        boxes = heaps + rng.integers(-6, 7, heaps.shape) / 4 * np.array([1, 1, 1, 1])
+        boxes = heaps + rng.integers(-6, 7, heaps.shape) / 4
         boxes = boxes[:int(rng.integers(6, 9))]
         if (boxes[:, :2] >= boxes[:, 2:]).any():
             continue

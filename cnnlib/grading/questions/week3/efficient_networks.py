@@ -146,7 +146,7 @@ def _grown(phi, alpha, beta, gamma):
     return np.array([alpha**phi, beta**phi, gamma**phi, (alpha * beta**2 * gamma**2) ** phi])
 
 
-def _grow_case(rng, turn):
+def _grow_case(rng):
     return float(rng.choice([0.5, 1.5, 2, 3, 1])), *(float(1 + n / 20) for n in rng.choice(np.arange(1, 9), 3, False))
 
 
@@ -620,23 +620,28 @@ def _follow(rows, c_in, side):
     return field, weights, work, side
 
 
-def _plan(c_in, channels, side, field):
-    """Widths double where the stride is 2; narrow blocks of expansion 1 go on until the field is large enough."""
-    rows, seen, jump, width = [], 1, 1, c_in
+def _plan(c_in, channels, field, seen=1, add=lambda jump: 2 * jump, strides=lambda jump: 2 if jump < 4 else 1,
+          last=-1):
+    """Widths double where the stride is 2; narrow blocks of expansion 1 go on until the field is large enough.
+
+    For mistakes: another field to begin with, another count of what a block adds, other strides, or `channels` in
+    another row.
+    """
+    rows, jump, width = [], 1, c_in
     while seen < field:
-        stride = 2 if jump < 4 else 1
+        stride = strides(jump)
         width = min(channels, 2 * width) if stride == 2 else width
-        rows.append((1, width, stride))
-        seen += 2 * jump
+        rows.append([1, width, stride])
+        seen += add(jump)
         jump *= stride
-    rows[-1] = (1, channels, rows[-1][2])
-    return np.array(rows)
+    rows[last][1] = channels
+    return rows
 
 
 def _design_case(rng, turn):
     c_in, channels, side = int(rng.choice([4, 6, 8])), int(rng.choice([16, 20, 24])), int(rng.choice([28, 32, 40]))
     field = int(rng.choice([31, 39, 47])) if turn % 2 else int(rng.integers(27, 50))
-    _, weights, work, _ = _follow(_plan(c_in, channels, side, field).tolist(), c_in, side)
+    _, weights, work, _ = _follow(_plan(c_in, channels, field), c_in, side)
     return c_in, channels, side, field, int(1.15 * weights), int(1.15 * work)
 
 
@@ -656,9 +661,8 @@ def _design_properties(rows, c_in, channels, side, field, weights, work):
 design = Question(
     "design_stages", title="A stack of blocks on a budget", points=3, kind="design",
     asks="Design `design_stages(c_in, channels, side, field, weights, work)`: inverted residual blocks that see at "
-         "least "
-         "`field` pixels and end with `channels` channels, within a budget of weights and multiply-adds.",
-    reference=lambda c_in, channels, side, field, weights, work: _plan(c_in, channels, side, field),
+         "least `field` pixels and end with `channels` channels, within a budget of weights and multiply-adds.",
+    reference=lambda c_in, channels, side, field, weights, work: _plan(c_in, channels, field),
     cases=_design_case, measure=_design_properties,
     minutes=25, level=3,
     text=r"""
@@ -697,7 +701,7 @@ def design_stages(c_in, channels, side, field, weights, work):
 
 def _but(change):
     def answer(c_in, channels, side, field, weights, work):
-        return change([list(row) for row in _plan(c_in, channels, side, field).tolist()])
+        return change(_plan(c_in, channels, field))
     return answer
 
 
@@ -724,20 +728,8 @@ def _late(c_in, channels, field):
     return np.array([(1, c_in, 1)] * (count - 1) + [(1, channels, 1)])
 
 
-def _planned(seen=1, add=lambda jump: 2 * jump, strides=lambda jump: 2 if jump < 4 else 1, more=0, last=-1):
-    """The plan of the solution with another count of what is seen, other strides, or `channels` in another row."""
-    def answer(c_in, channels, side, field, weights, work):
-        rows, found, jump, width = [], seen, 1, c_in
-        while found < field + more and len(rows) < 40:
-            stride = strides(jump)
-            width = min(channels, 2 * width) if stride == 2 else width
-            rows.append([1, width, stride])
-            found += add(jump)
-            jump *= stride
-        if len(rows) > abs(last + 0.5):
-            rows[last][1] = channels
-        return rows
-    return answer
+def _planned(**changes):
+    return lambda c_in, channels, side, field, weights, work: _plan(c_in, channels, field, **changes)
 
 
 design.mistake("stride 2 in all blocks",
@@ -760,22 +752,16 @@ design.mistake("each block is counted with jump + 2", hint="Three taps have two 
 
 @design.accepted("one block more, within the budget")
 def _(c_in, channels, side, field, weights, work):
-    rows = _plan(c_in, channels, side, field).tolist()
-    seen, used, done, left = _follow(rows, c_in, side)
-    return rows if used + 1 > weights else [*rows[:2], [1, rows[1][1], 1], *rows[2:]] if _fits(
-        [*rows[:2], [1, rows[1][1], 1], *rows[2:]], c_in, side, weights, work) else rows
+    rows = _plan(c_in, channels, field)
+    longer = [*rows[:2], [1, rows[1][1], 1], *rows[2:]]
+    _, used, done, _ = _follow(longer, c_in, side)
+    return longer if used <= weights and done <= work else rows
 
 
 @design.accepted("as narrow as the input until the last block")
 def _(c_in, channels, side, field, weights, work):
-    rows = _plan(c_in, channels, side, field)
-    rows[:-1, 1] = c_in
-    return rows
-
-
-def _fits(rows, c_in, side, weights, work):
-    _, used, done, _ = _follow(rows, c_in, side)
-    return used <= weights and done <= work
+    rows = _plan(c_in, channels, field)
+    return [*([expansion, c_in, stride] for expansion, _, stride in rows[:-1]), rows[-1]]
 
 
 QUESTIONS = [count, grow, block, rounding, front, design]

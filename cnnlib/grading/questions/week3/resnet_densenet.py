@@ -513,7 +513,7 @@ def _forward_dense(x, w, activate=_relu, order=1, before=True):
     return x
 
 
-def _forward_cases(rng, turn):
+def _forward_cases(rng):
     n, k, k0, layers = _sizes(rng, 4, 2, 6)
     h, w = _sizes(rng, 2, 2, 5)
     layers = min(layers, 4)

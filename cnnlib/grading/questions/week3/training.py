@@ -731,8 +731,8 @@ def _other(name, hint, **parts):
         return _warm(*arguments, **parts)
 
 
-def _less(n, w, one=1):
-    return np.arange(n) / max(n - one, 1)
+def _less(n, w):
+    return np.arange(n) / max(n - 1, 1)
 
 
 _other("the warm-up begins at 0", "A step at rate 0 is wasted: the first one has the first stage, high/warmup.",

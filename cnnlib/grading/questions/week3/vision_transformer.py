@@ -339,12 +339,12 @@ _places("the grid is taken for a square of the height", lambda height, width, h,
         _GRID)
 
 
-def _embedding(name, count, hint="The patch embedding has channels·h·w·d weights, and d biases."):
+def _embedding(name, count):
     """Other weights of the patch embedding."""
     def wrong(image, patch, channels, d, heads, depth, classes):
         parts = _parts(image, patch, channels, d, heads, depth, classes)
         return sum(parts.values()) - parts["embedding"] + count(channels, *patch, d)
-    size.mistake(name, hint=hint)(wrong)
+    size.mistake(name, hint="The patch embedding has channels·h·w·d weights, and d biases.")(wrong)
 
 
 _embedding("the embedding's inputs and outputs are added", lambda c, h, w, d: c * h * w + d)
@@ -633,7 +633,9 @@ def _(positions, old, new):
     return _by_hats(positions, old, new, lambda i, b, a: np.maximum((i + 0.5) * b / a - 0.5, 0))
 
 
-def _at(name, place, hint="It is (i + ½)·before/after − ½, and then no less than 0 and no more than before − 1."):
+def _at(name, place):
+    """Another place in the old row than the right one."""
+    hint = "It is (i + ½)·before/after − ½, and then no less than 0 and no more than before − 1."
     resize.mistake(name, hint=hint)(lambda positions, old, new: _by_hats(positions, old, new, place))
 
 
@@ -984,12 +986,11 @@ def _in_rows(rows, columns):
     return (np.asarray(rows)[:, None] * len(columns) + np.asarray(columns)).ravel()
 
 
-def _touching(rows, columns, corners=True):
-    """(T, T): whether two places of the grid touch."""
+def _touching(rows, columns):
+    """(T, T): whether two places of the grid touch, also at a corner."""
     row, column = np.divmod(np.arange(rows * columns), columns)
     apart = np.stack([np.abs(a[:, None] - a) for a in (row, column)])
-    distance = apart.max(0) if corners else apart.sum(0)
-    return distance == 1
+    return apart.max(0) == 1
 
 
 def _tile_properties(order, rows, columns):
