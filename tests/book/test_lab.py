@@ -10,6 +10,7 @@ import urllib.request
 
 import nbformat
 import pytest
+from playwright.sync_api import expect
 
 from cnnlib.grading.questions import WEEKS, find
 from cnnlib.grading.text import exercise_cells
@@ -113,19 +114,19 @@ def test_a_student_is_told_the_mistake_and_then_passes(browser, lab):
     run_all(page)
     verdict = cell_with(page, "check(fft_convolve2d)").locator(".verdict")      # the last one
     verdict.get_by_text("not answered yet").wait_for(timeout=MINUTE)
-    assert page.locator(".verdict-unanswered").count() == len(WEEKS[1])
-    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    expect(page.locator(".verdict-unanswered")).to_have_count(len(WEEKS[1]), timeout=MINUTE)    # drawn in any order
+    expect(page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
 
     answer, verdict = cell_with(page, "def correlate2d_valid"), cell_with(page, "check(correlate2d_valid)")
     replace_and_run(page, answer, WRONG)
     verdict.get_by_text("The mistake: the kernel is flipped.").wait_for(timeout=MINUTE)
     box = verdict.locator(".verdict").bounding_box()
     assert box["width"] > 400 and box["height"] > 200, "the verdict is not laid out"
-    assert verdict.locator("table").count() == 4
+    expect(verdict.locator("table")).to_have_count(4, timeout=MINUTE)
 
     replace_and_run(page, answer, RIGHT)
     verdict.get_by_text("passed on 20 random cases").wait_for(timeout=MINUTE)
-    assert verdict.get_by_text("The mistake").count() == 0
+    expect(verdict.get_by_text("The mistake")).to_have_count(0)
     page.context.close()
 
 
@@ -134,11 +135,12 @@ def test_every_kind_of_control_is_live_in_jupyterlab(browser, lab):
     run_all(page)
     page.get_by_text("all figures are drawn").wait_for(timeout=MINUTE)
     figures = page.locator(".jp-OutputArea-output .widget-vbox:has(.widget-html-content img)")
-    assert figures.count() == 2 and page.locator("figure.sweep").count() == 0, "JupyterLab shows the live face"
+    expect(figures).to_have_count(2, timeout=MINUTE)
+    assert page.locator("figure.sweep").count() == 0, "JupyterLab shows the live face"
     for figure in figures.all():
         figure.scroll_into_view_if_needed()
         picture, controls = figure.locator("img"), figure.locator(".noUi-handle")
-        assert controls.count() == 2
+        expect(controls).to_have_count(2, timeout=MINUTE)
         for control in controls.all():
             before, told = picture.get_attribute("src"), picture.get_attribute("alt")
             control.focus()
@@ -159,11 +161,11 @@ def test_an_exercise_of_a_chapter_is_rendered_and_its_answer_is_folded(browser, 
     exercise = page.locator(".jp-MarkdownCell aside", has_text=question.title).first
     exercise.wait_for(timeout=MINUTE)
     hints = exercise.locator("details")
-    assert hints.count() == len(question.hints)
+    expect(hints).to_have_count(len(question.hints), timeout=MINUTE)
     assert not hints.first.evaluate("d => d.open") and hints.first.locator("summary").text_content() in question.hints
-    assert page.locator(".jp-CodeCell .jp-InputPlaceholder").count() == 2, "the answer and its check are folded"
-    assert page.locator(".jp-CodeCell .cm-content", has_text="raise NotImplementedError()").count() == 1
+    expect(page.locator(".jp-CodeCell .jp-InputPlaceholder")).to_have_count(2, timeout=MINUTE)    # answer and check
+    expect(page.locator(".jp-CodeCell .cm-content", has_text="raise NotImplementedError()")).to_have_count(1)
     run_all(page)
     page.get_by_text("passed on 20 random cases").wait_for(timeout=MINUTE)
-    assert page.locator(".verdict-unanswered").count() == 1
+    expect(page.locator(".verdict-unanswered")).to_have_count(1, timeout=MINUTE)
     page.context.close()
