@@ -104,7 +104,7 @@ BAD = [
 ]
 
 
-FOLDERS = ("scratch", "blocks", "architectures", "training")
+FOLDERS = ("scratch", "blocks", "architectures", "training", "interpret")
 PATHS = [*ROOT.glob("tests/test_*.py"),
          *(path for name in FOLDERS for path in ROOT.glob(f"tests/{name}/**/test_*.py"))]
 MODULES = [importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
@@ -166,7 +166,7 @@ def public_functions():
 
 INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.questions", "cnnlib.figures.sweep",
             "cnnlib.torchvision_compat", "cnnlib.checks", "cnnlib.summary.costs", "cnnlib.summary.receptive_field",
-            "cnnlib.tensors", *(f"{part}.{module.name}"
+            "cnnlib.tensors", "cnnlib.interpret.probing", *(f"{part}.{module.name}"
                                 for part in ("cnnlib.scratch.fast", "cnnlib.scratch.from_torch")
                                 for module in pkgutil.iter_modules(sys.modules[part].__path__)),
             # the questions, and what a test of theirs would find wrong
