@@ -19,7 +19,7 @@ from jupyter_cache.executors import load_executor
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 CACHE = BUILD / ".jupyter_cache"
-TIMEOUT = 180                # seconds a cell may take, as in _config.yml
+TIMEOUT = 600                # seconds a cell may take, as in _config.yml
 
 
 def fingerprint(*patterns):
