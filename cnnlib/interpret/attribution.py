@@ -1,6 +1,6 @@
-"""Which pixels make the score of a class: maps by gradients, by activations, and by covering the image.
+"""Which pixels make the logit of a class: maps by gradients, by activations, and by covering the image.
 
-z_c(x) is the score (logit) of class c of an image x, before softmax: a probability near 1 has a gradient near 0.
+z_c(x) is the logit of class c of an image x, before softmax: a probability near 1 has a gradient near 0.
 """
 
 import torch
@@ -9,30 +9,30 @@ from torch import nn
 from ..checks import Positive, Seed, checked, require
 from ..modes import in_mode
 from ..tensors import Floats, Net, NonNegativeScalar, Scalar
-from .probing import check_images, only, output_of, scores
+from .probing import check_images, logits_of, only, output_of
 
 __all__ = ["grad_cam", "guided_backprop", "integrated_gradients", "occlusion", "saliency", "smooth_grad"]
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 
 
-# ---- gradients of the score with respect to the pixels ---------------------------------------------------------------
+# ---- gradients of the logit with respect to the pixels ---------------------------------------------------------------
 
 def _gradient(name, net, x, target):
     """∂z_target / ∂x, the shape of x; nothing is added to the gradients of net."""
     x = x.detach().clone().requires_grad_()
     with torch.enable_grad():
-        slope, = torch.autograd.grad(scores(name, net, x, target).sum(), x)
+        slope, = torch.autograd.grad(logits_of(name, net, x, target).sum(), x)
     return slope
 
 
 @checked
 def saliency(net: Net, x: Floats, target):
-    """How much the score moves with each number of the image.
+    """How much the logit moves with each number of the image.
 
     S = |∂z_c(x) / ∂x|
 
-    net: (N, C, H, W) → scores (N, classes).  x: (N, C, H, W) floats.  target: the class c, an int, or (N,) of them.
+    net: (N, C, H, W) → logits (N, classes).  x: (N, C, H, W) floats.  target: the class c, an int, or (N,) of them.
     → tensor (N, C, H, W), ≥ 0; `.amax(1)` is the map of the paper.  net runs in eval mode, and its mode, its gradients
     and its hooks stay as they were.  Raises TypeError or ValueError naming the argument.
     Source: Simonyan, Vedaldi & Zisserman (2014).
@@ -65,7 +65,7 @@ def smooth_grad(net: Net, x: Floats, target, samples: Positive = 25, noise: NonN
 
 @checked
 def integrated_gradients(net: Net, x: Floats, target, baseline=0.0, steps: Positive = 50):
-    """What each number of the image adds to the score on the straight way from a baseline b to the image.
+    """What each number of the image adds to the logit on the straight way from a baseline b to the image.
 
     I = (x − b) ∫₀¹ ∂z_c(b + t (x − b)) / ∂x dt,    Σ I = z_c(x) − z_c(b)    (completeness)
 
@@ -133,7 +133,7 @@ def grad_cam(net: Net, x: Floats, target, layer: Net):
     name = "grad_cam"
     target = check_images(name, net, x, target)
     with in_mode(net, training=False), output_of(name, net, layer) as kept, torch.enable_grad():
-        z = scores(name, net, x.detach().clone().requires_grad_(), target).sum()
+        z = logits_of(name, net, x.detach().clone().requires_grad_(), target).sum()
         activation = only(name, kept)
         slope, = torch.autograd.grad(z, activation)
     weights = slope.mean((2, 3), keepdim=True)
@@ -142,7 +142,7 @@ def grad_cam(net: Net, x: Floats, target, layer: Net):
 
 @checked
 def occlusion(net: Net, x: Floats, target, size: Positive, stride: Positive | None = None, value: Scalar = 0.0):
-    """By how much the score falls when a square covers the image there.
+    """By how much the logit falls when a square covers the image there.
 
     O[i, j] = mean over the squares that cover pixel i, j of z_c(x) − z_c(x, covered)
 
@@ -158,13 +158,13 @@ def occlusion(net: Net, x: Floats, target, size: Positive, stride: Positive | No
     stride = stride or size
     total, covered = x.new_zeros(len(x), 1, height, width), x.new_zeros(height, width)
     with in_mode(net, training=False), torch.no_grad():
-        whole = scores(name, net, x, target)
+        whole = logits_of(name, net, x, target)
         for top in _starts(height, size, stride):
             for left in _starts(width, size, stride):
                 square = ..., slice(top, top + size), slice(left, left + size)
                 hidden = x.clone()
                 hidden[square] = value
-                total[square] += (whole - scores(name, net, hidden, target))[:, None, None, None]
+                total[square] += (whole - logits_of(name, net, hidden, target))[:, None, None, None]
                 covered[square] += 1
     return total / covered.clamp(min=1)
 

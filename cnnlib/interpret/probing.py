@@ -1,4 +1,4 @@
-"""What attribution and visualization both ask of a network: the scores of classes, and what a layer gives."""
+"""What attribution and visualization both ask of a network: the logits of classes, and what a layer gives."""
 
 import contextlib
 
@@ -19,12 +19,12 @@ def check_images(name, net, x, target):
     return target.expand(len(x)).to(x.device).long()
 
 
-def scores(name, net, x, target):
+def logits_of(name, net, x, target):
     """z_target of each image, (N,).  Raises ValueError unless net gives (N, classes), the targets among them."""
     z = net(x)
     got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
     require(name, isinstance(z, torch.Tensor) and z.ndim == 2 and len(z) == len(x),
-            f"net must give scores (N, classes), got {got}")
+            f"net must give logits (N, classes), got {got}")
     low, high = int(target.min()), int(target.max())
     require(name, 0 <= low and high < z.shape[1],
             f"target must be from 0 to {z.shape[1] - 1}, got {low if low < 0 else high}")

@@ -9,7 +9,7 @@ from torch import nn
 from ..checks import Positive, PositiveNumber, Seed, check_int, checked, require
 from ..modes import in_mode
 from ..tensors import Floats, Net
-from .probing import check_images, only, output_of, scores
+from .probing import check_images, logits_of, only, output_of
 
 __all__ = ["FourierImage", "PixelImage", "invert", "visualize"]
 
@@ -74,7 +74,7 @@ def visualize(net: Net, target, layer: Net | None = None, size: Positive = 129, 
 
     max over x of z_c(T x), or of the mean over places of A_c(T x), the channel of `layer`
 
-    target: c, an int, or several: one image each.  layer: None for the scores of net, or a module of net; take what
+    target: c, an int, or several: one image each.  layer: None for the logits of net, or a module of net; take what
     comes before a ReLU, since a channel that is 0 everywhere has no gradient.  image: "fourier" or "pixels", how the
     image is written.  move: whether T turns (±10°), scales (.85 to 1.2) and shifts (±5 %) the image by chance in each
     step, or leaves it.  prepare: from colours in [0, 1] to the input of net.  steps, lr: of Adam.
@@ -89,7 +89,7 @@ def visualize(net: Net, target, layer: Net | None = None, size: Positive = 129, 
 
     def answer(x):
         if layer is None:
-            return scores(name, net, x, check_images(name, net, x, targets))
+            return logits_of(name, net, x, check_images(name, net, x, targets))
         with output_of(name, net, layer) as kept:
             net(x)
         output = only(name, kept)

@@ -80,13 +80,13 @@ def test_integrated_gradients_are_captums_by_the_midpoint_rule(baseline, steps):
     assert_close(I.integrated_gradients(net, x, target, baseline, steps), expected, 1e-8)       # weights of 32 bits
 
 
-def test_integrated_gradients_add_up_to_the_difference_of_the_scores():
+def test_integrated_gradients_add_up_to_the_difference_of_the_logits():
     net = small(2).eval()
     total = I.integrated_gradients(net, x, target, steps=500).sum((1, 2, 3))
-    score = net(x).gather(1, target[:, None])[:, 0] - net(torch.zeros_like(x)).gather(1, target[:, None])[:, 0]
-    assert_close(total, score, 5e-3)
+    difference = net(x).gather(1, target[:, None])[:, 0] - net(torch.zeros_like(x)).gather(1, target[:, None])[:, 0]
+    assert_close(total, difference, 5e-3)
     one = I.integrated_gradients(net, x, target, steps=1).sum((1, 2, 3))
-    assert not torch.allclose(one, score, rtol=0.02)
+    assert not torch.allclose(one, difference, rtol=0.02)
 
 
 @pytest.mark.parametrize("layer", [0, 1, 3])
@@ -255,7 +255,7 @@ BAD = [
     (I.saliency, (net, x, [0, 1]), {}, r"target must be a class or classes \(3,\), got shape \(2,\)"),
     (I.saliency, (net, x, 5), {}, "target must be from 0 to 4, got 5"),
     (I.saliency, (net, x, [0, -1, 1]), {}, "target must be from 0 to 4, got -1"),
-    (I.saliency, (net.features, x, 0), {}, r"net must give scores \(N, classes\), got \(3, 5, 4, 5\)"),
+    (I.saliency, (net.features, x, 0), {}, r"net must give logits \(N, classes\), got \(3, 5, 4, 5\)"),
     (I.smooth_grad, (net, x, 0, 0), {}, "smooth_grad: samples must be at least 1, got 0"),
     (I.smooth_grad, (net, x, 0, 2, -1), {}, "noise must be at least 0, got -1"),
     (I.integrated_gradients, (net, x, 0, torch.ones(3)), {}, r"baseline must be .* \(3, 2, 11, 14\), got shape \(3,\)"),

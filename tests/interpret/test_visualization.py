@@ -111,7 +111,7 @@ def test_a_layer_alone_decides_what_is_drawn():
     images = I.visualize(net, [0, 1], net[0], size=9, steps=50)
     red, green, blue = images.mean((2, 3)).unbind(1)
     assert red[0] > green[0] + 0.05 and blue[1] > red[1] + 0.05
-    assert_close(I.visualize(net, [0, 1], size=9, steps=50), images, 1e-4)                 # here the score is that
+    assert_close(I.visualize(net, [0, 1], size=9, steps=50), images, 1e-4)                 # here the logit is that
 
 
 # ---- what a layer still knows ----------------------------------------------------------------------------------------
