@@ -37,10 +37,12 @@ def _vgg(depths, widths, channels, height, width, hidden, classes, *, layer=_ker
 
 
 def _vgg_cases(rng):
-    """Two to four stages; an odd row or column is lost on the way, and the height is not the width."""
+    """Two to four stages; an odd row or column is lost on the way, and the height is not the width. From 1 to 4 rows
+    and columns are left, so that their number is no constant.
+    """
     stages = int(rng.integers(2, 5))
     while True:
-        sides = unequal(rng, 2 ** stages, 3 * 2 ** stages)
+        sides = unequal(rng, 2 ** stages, 5 * 2 ** stages)
         if sides[0] >> stages != sides[1] >> stages and any(n % 2 ** stages for n in sides):
             break
     depths = tuple(int(n) for n in rng.permutation([1, 2, 3, 4])[:stages])
