@@ -98,6 +98,10 @@ count.mistake("not wide at all", hint="The inside has expansion · c_in channels
     lambda c, o, t, k: _weights(c, o, 1, k))
 count.mistake("wide is expansion · c_out", hint="The width follows from the input: expansion · c_in.")(
     lambda c, o, t, k: c * t * o + k * k * t * o + t * o * o + 2 * (2 * t * o + o))
+count.mistake("k is always 3", hint="k is an argument: EfficientNet has kernels of 5 × 5 too.")(
+    lambda c, o, t, k: _weights(c, o, t, 3))
+count.mistake("expansion is always 6", hint="expansion is an argument. It is 6 in most blocks of MobileNet v2.")(
+    lambda c, o, t, k: _weights(c, o, 6, k))
 count.mistake("expansion is added", hint="The inside is expansion times as wide.")(
     lambda c, o, t, k: c * (c + t) + k * k * (c + t) + (c + t) * o + 2 * (2 * (c + t) + o))
 count.mistake("only the norms", hint="The convolutions have most of the parameters.")(
@@ -332,6 +336,10 @@ block.mistake("the stride is used for the rows only", hint="The depthwise layer 
     lambda x, widen, depthwise, narrow, stride: _inverted(x, widen, depthwise, narrow, (stride, 1)))
 block.mistake("the stride is used for the columns only", hint="The depthwise layer moves by `stride` along both axes.")(
     lambda x, widen, depthwise, narrow, stride: _inverted(x, widen, depthwise, narrow, (1, stride)))
+block.mistake("the stride is taken in the widening layer",
+              hint="The widening layer sees all pixels; the depthwise layer moves by `stride`.")(
+    lambda x, widen, depthwise, narrow, stride: _branch(x[:, ::stride, ::stride], widen, depthwise, narrow, 1) + (
+        x if stride == 1 and len(x) == len(narrow) else 0))
 block.mistake("no zeros around", hint="k // 2 zeros on each side.")(
     lambda x, widen, depthwise, narrow, stride: _branch(x, widen, depthwise, narrow, stride, pad=0))
 block.mistake("one zero on each side, whatever k is", hint="k // 2 zeros on each side.")(
@@ -402,16 +410,18 @@ def _rounded(channels, divisor):
 
 
 def _round_case(rng, turn):
-    """In every third case the nearest multiple is less than nine tenths; in others it lies above, or is 0."""
-    divisor = [8, 4, 8, 16][turn % 4]
-    if turn % 3 == 0:
-        least = int(rng.integers(1, 3)) * divisor
-        return float(least * (1 / 0.9) + 0.25 + rng.integers(0, 2) / 8), divisor
-    if turn % 3 == 1:
-        return float(rng.integers(1, 4 * divisor) + rng.choice([0.25, 0.5])), divisor
-    if turn % 2:
-        return float((rng.integers(10, 30) + rng.choice([0.25, 0.5, 0.625, 0.75])) * divisor), divisor
-    return float(rng.choice([0.25, 1.5, divisor / 2, 1.5 * divisor, 2.5 * divisor, 10 * divisor + 1])), divisor
+    """Seven kinds take turns: a little more than a tenth would be lost, and a little less; half a step (from an even
+    multiple and from an odd one), a little less and more than that, where the rule of the tenth plays no part; less
+    than one multiple; and a few multiples, of which much would be lost or won.
+    """
+    divisor = [8, 4, 16, 8][(turn + turn // 7) % 4]
+    limit = int(rng.integers(1, 4)) * divisor * 16 / 0.9                 # in sixteenths
+    steps, few = 6 + 2 * int(rng.integers(0, 10)) + turn // 7 % 2, int(rng.integers(1, 3))
+    return float([
+        np.ceil(limit) / 16, np.floor(limit) / 16, (steps + 0.5) * divisor, (steps + 0.5) * divisor - 0.25,
+        (steps + [0.75, 0.25, 0.75][turn // 7 % 3]) * divisor, rng.choice([0.25, 1.5, divisor / 2]),
+        (few + [0.25, 0.625, 0.5][turn // 7 % 3]) * divisor,
+    ][turn % 7]), divisor
 
 
 rounding = Question(
@@ -452,6 +462,16 @@ rounding.mistake("always up", hint="The nearest multiple: also downwards, if no 
     lambda channels, divisor: int(-(-channels // divisor)) * divisor)
 rounding.mistake("down, then the rule of the tenth", hint="First the nearest multiple, which may lie above.")(
     lambda channels, divisor: _tenth(max(divisor, int(channels // divisor) * divisor), channels, divisor))
+rounding.mistake("half a step goes down", hint="What lies in the middle of two multiples goes up.")(
+    lambda channels, divisor: _tenth(max(divisor, int(np.ceil(channels / divisor - 0.5)) * divisor), channels, divisor))
+rounding.mistake("half a step goes to the even multiple", hint="Python's `round` does that: round(6.5) is 6. Half a "
+                                                              "step goes up.")(
+    lambda channels, divisor: _tenth(max(divisor, round(channels / divisor) * divisor), channels, divisor))
+rounding.mistake("channels are rounded first", hint="Only once: to a multiple of `divisor`, from `channels` as it is.")(
+    lambda channels, divisor: _rounded(round(channels), divisor))
+rounding.mistake("channels are cut to a whole number first",
+                 hint="Compare with nine tenths of `channels` as it is, not of its integer part.")(
+    lambda channels, divisor: _rounded(int(channels), divisor))
 rounding.mistake("it may be 0", hint="At least `divisor`.")(
     lambda channels, divisor: int((channels + divisor / 2) // divisor) * divisor)
 rounding.mistake("not rounded", hint="A multiple of `divisor` is wanted.")(lambda channels, divisor: channels)
@@ -565,6 +585,9 @@ _wrong("a tie in the accuracy does not count", hint="Equal accuracy and a smalle
     _beaten(lambda a, c, b, d: (a > b) & (c <= d)))
 _wrong("the beaten ones", hint="1 for those that are not beaten.")(
     lambda accuracy, cost: 1 - _front(accuracy, cost))
+_wrong("of equal networks only the first is kept", hint="Neither of two equal networks beats the other: both stay.")(
+    lambda accuracy, cost: _front(accuracy, cost) * [
+        not np.any((accuracy[:i] == accuracy[i]) & (cost[:i] == cost[i])) for i in range(len(cost))])
 _wrong("a large cost is good", hint="The smaller the cost, the better.")(
     lambda accuracy, cost: _front(accuracy, -cost))
 _wrong("a small accuracy is good", hint="The larger the accuracy, the better.")(
