@@ -128,6 +128,13 @@ def _(x, branch, stride):
     return _relu(branch + _shortcut(x, branch, stride, front=True))
 
 
+@summed.mistake("the new channels lie on both sides",
+                hint="Some programs put half of the zeros in front. Here all new channels come last.")
+def _(x, branch, stride):
+    front = (branch.shape[1] - x.shape[1]) // 2
+    return _relu(branch + np.roll(_shortcut(x, branch, stride), front, 1))
+
+
 @summed.mistake("the shortcut averages its windows",
                 hint="It takes every stride-th pixel, as a 1×1 convolution with this stride does, and averages none.")
 def _(x, branch, stride):
@@ -277,6 +284,8 @@ channels.mistake("each layer doubles what it has", hint="A layer adds k channels
     lambda k0, k, depths, share: _channels(k0, k, depths, share, lambda c, k, n: c * 2**n))
 channels.mistake("a transition rounds up", hint="The integer part is asked for: 0.5 of 23 are 11.")(
     lambda k0, k, depths, share: _channels(k0, k, depths, share, cut=np.ceil))
+channels.mistake("a transition rounds to the nearest number", hint="The integer part is asked for: 0.75 of 9 are 6.")(
+    lambda k0, k, depths, share: _channels(k0, k, depths, share, cut=np.round))
 channels.mistake("every transition halves", hint="The share is an argument. It is 0.5 in DenseNet-BC only.")(
     lambda k0, k, depths, share: _channels(k0, k, depths, 0.5))
 channels.mistake("the transitions change nothing", hint="It leaves the integer part of share times its channels.")(
