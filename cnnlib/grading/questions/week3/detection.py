@@ -660,6 +660,12 @@ def _(iou, scores, labels, threshold):
     return np.array([i for rank, i in enumerate(order) if labels[i] not in [labels[j] for j in order[:rank]]])
 
 
+@suppression.mistake("the ranks of the boxes kept, not their places",
+                     hint="A box is named by its place in `scores`, not by its place in the sorted list.")
+def _(iou, scores, labels, threshold):
+    return np.argsort(np.argsort(-scores))[_suppress(iou, scores, labels, threshold)]
+
+
 @suppression.mistake("1 for a box that is kept and 0 for the others",
                      hint="Return the places of the boxes kept, the best first.")
 def _(iou, scores, labels, threshold):
@@ -732,7 +738,8 @@ def _assign(size, stride, boxes, low, high, *, half=0.5, up=True, pick=np.argmin
         y, x = x, y
     x1, y1, x2, y2 = boxes.T[:, :, None, None]
     distances = np.stack(np.broadcast_arrays(x - x1, y - y1, x2 - x, y2 - y))                # (4, n, rows, columns)
-    measured = {"furthest": distances.max(0), "nearest": distances.min(0), "mean": distances.mean(0)}[of]
+    measured = {"furthest": distances.max(0), "nearest": distances.min(0), "mean": distances.mean(0),
+                "side": (distances[:2] + distances[2:]).max(0)}[of]
     fits = inside(distances.min(0), 0) & more(measured, low) & less(measured, high)
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) if key is None else key(boxes)
     worst = np.inf if pick is np.argmin else -np.inf
@@ -752,7 +759,7 @@ def _assign_cases(rng, turn):
         n = int(rng.integers(3, 5))
         corners = rng.integers(0, 2 * np.array([columns, rows, columns, rows]) + 1, (n, 4)) * stride / 2
         boxes = np.concatenate([np.minimum(corners[:, :2], corners[:, 2:]), np.maximum(corners[:, :2], corners[:, 2:])],
-                               1) + rng.choice([0, 0, 0.25, 0.5], (n, 4)) * [-1, -1, 1, 1]
+                               1) + rng.choice([0, 0, 0.25, 0.5, stride / 4], (n, 4)) * [-1, -1, 1, 1]
         sides = boxes[:, 2:] - boxes[:, :2]
         if (sides < 1.5 * stride).any() or len(np.unique(sides.prod(1))) < n:
             continue
@@ -847,6 +854,8 @@ _assign_mistake("low belongs to the range and high does not", "It is the other w
                 "`high`.", more=np.greater_equal, less=np.less)
 _assign_mistake("the range is judged by the nearest edge", "The furthest of the four edges decides.", of="nearest")
 _assign_mistake("the range is judged by the mean distance", "The furthest of the four edges decides.", of="mean")
+_assign_mistake("the range is judged by the longer side of the box", "The furthest of the four edges decides, seen "
+                "from the point.", of="side")
 _assign_mistake("the range has no effect", "The furthest edge must be above `low` and at most `high` pixels away.",
                 more=lambda a, b: a > -np.inf, less=lambda a, b: a < np.inf)
 _assign_mistake("the range has no upper end", "Larger boxes belong to a coarser map: at most `high`.",
@@ -879,6 +888,21 @@ _assign_mistake("areas are made of sums of ends", "A side is x2 − x1.",
                 hint="The middle of a cell is half a *cell* inside: (j + 0.5) · stride, with brackets.")
 def _(size, stride, boxes, low, high):
     return _assign(size, stride, boxes, low, high, half=0.5 / stride)
+
+
+@assign.mistake("points stand half a pixel before the middle of their cells",
+                hint="(stride − 1)/2 is the middle of pixels that are counted by their centres. Here coordinates count "
+                     "edges, and the first point is at stride/2.")
+def _(size, stride, boxes, low, high):
+    return _assign(size, stride, boxes, low, high, half=0.5 - 0.5 / stride)
+
+
+@assign.mistake("the smallest box around a point is taken before the range is looked at",
+                hint="A point whose smallest box is out of the range may answer for a larger one: the range first.")
+def _(size, stride, boxes, low, high):
+    smallest = _assign(size, stride, boxes, -1, np.inf)
+    fits = np.array([_assign(size, stride, box[None], low, high) for box in boxes]) == 0
+    return np.where(np.take_along_axis(fits, np.maximum(smallest, 0)[None], 0)[0], smallest, -1)
 
 
 @assign.mistake("background is −2", hint="Background is −1.")
