@@ -456,6 +456,8 @@ _wrong_step("m is what is left of it", "β₁ᵗ is the distance that is left; m
     lambda g, t, lr, beta1, beta2: -lr * np.sign(g) * beta1**t / np.sqrt(1 - beta2**t))
 _wrong_step("v is what is left of it", "β₂ᵗ is the distance that is left; v has come 1 − β₂ᵗ of the way.")(
     lambda g, t, lr, beta1, beta2: -lr * np.sign(g) * (1 - beta1**t) / np.sqrt(beta2**t))
+_wrong_step("the power is of 1 − β", "What is left of the distance is βᵗ: m has come 1 − βᵗ of the way, not (1 − β)ᵗ.")(
+    lambda g, t, lr, beta1, beta2: -lr * np.sign(g) * (1 - beta1)**t / np.sqrt((1 - beta2)**t))
 _wrong_step("m is g at once", "m begins at 0 and has come 1 − β₁ᵗ of the way to g.")(
     lambda g, t, lr, beta1, beta2: -lr * np.sign(g) / np.sqrt(1 - beta2**t))
 _wrong_step("v is g² at once", "v begins at 0 and has come 1 − β₂ᵗ of the way to g².")(
@@ -757,6 +759,8 @@ _other("the warm-up runs backwards", "The rate rises.",
        rise=lambda n, high, low: high * np.arange(n, 0, -1) / max(n, 1))
 _other("the last step is at the lowest rate",
        "The wave would reach `low` one step later: divide by the number of its steps, not by one less.", share=_less)
+_other("the wave is too long by one step", "It has steps − warmup steps, and would be at `low` right behind them.",
+       share=lambda n, w: np.arange(n) / (n + 1))
 _other("the wave falls too fast by one step", "Its first step is at `high`, its share 0.",
        share=lambda n, w: np.arange(1, n + 1) / n)
 _other("the wave is as long as the whole training", "It has the steps that the warm-up leaves: steps − warmup.",
@@ -920,7 +924,8 @@ design.mistake("the flattest and the steepest direction are too slow",
                hint="The momentum is too small for this ravine, or there is none: at both ends the roots are real.")(
     lambda low, high, rate: [2 / (low + high), 0.0])
 design.mistake("everything is too slow, though nothing grows",
-               hint="The momentum is too large: where the roots are complex, the error shrinks by √β a step.")(
+               hint="Where the roots are complex, the error shrinks by √β a step: is the momentum too large? Where "
+                    "they are real in all directions, the learning rate is far too small.")(
     lambda low, high, rate: [_momentum(low, high)[0], _momentum(low, high)[1]**0.5])
 design.mistake("only the flattest direction is too slow",
                hint="The learning rate is too small: η·low has to be at least (1 − √β)².")(
@@ -932,7 +937,9 @@ design.mistake("the steepest direction grows",
 design.mistake("the steepest direction is too slow, and does not grow",
                hint="The learning rate is a little too large: η·high may be at most (1 + √β)².")(
     lambda low, high, rate: [((1 + rate)**2 + 2 * (1 + rate**2)) / 2 / high, rate**2])
-design.mistake("the error grows in every direction", hint="A momentum of 1 or more never lets the ball come to rest.")(
+design.mistake("no direction is fast enough, and in some the error grows",
+               hint="It grows where η·c is above 2(1 + β), and everywhere if β is 1 or more. Keep both below that: the "
+                    "learning rate first.")(
     lambda low, high, rate: [_momentum(low, high)[0], 1.5])
 
 
