@@ -419,7 +419,7 @@ def _round_case(rng, turn):
     steps, few = 6 + 2 * int(rng.integers(0, 10)) + turn // 7 % 2, int(rng.integers(1, 3))
     return float([
         np.ceil(limit) / 16, np.floor(limit) / 16, (steps + 0.5) * divisor, (steps + 0.5) * divisor - 0.25,
-        (steps + [0.75, 0.25, 0.75][turn // 7 % 3]) * divisor, rng.choice([0.25, 1.5, divisor / 2]),
+        (steps + [0.75, 0.25, 0.5625][turn // 7 % 3]) * divisor, rng.choice([0.25, 1.5, divisor / 2]),
         (few + [0.25, 0.625, 0.5][turn // 7 % 3]) * divisor,
     ][turn % 7]), divisor
 
