@@ -1,6 +1,15 @@
 """Week 3 · Architectures: the questions of its sheet, in its order. Each file holds those of one notebook."""
 
-from . import detection, efficient_networks, lenet_alexnet_vgg, resnet_densenet, training, vision_transformer
+from . import (
+    detection,
+    efficient_networks,
+    lenet_alexnet_vgg,
+    resnet_densenet,
+    segmentation,
+    training,
+    vision_transformer,
+)
 
-NOTEBOOKS = [lenet_alexnet_vgg, resnet_densenet, efficient_networks, detection, training, vision_transformer]
+NOTEBOOKS = [lenet_alexnet_vgg, resnet_densenet, efficient_networks, segmentation, detection, training,
+             vision_transformer]
 QUESTIONS = [question for notebook in NOTEBOOKS for question in notebook.QUESTIONS]
