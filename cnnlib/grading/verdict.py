@@ -45,7 +45,7 @@ class Case:
     def size(self):
         """How much there is to read, and of cases that are alike in this how large their numbers are."""
         numbers = [abs(value) for value in self.inputs.values() if isinstance(value, (int, float))]
-        return sum(np.size(value) for value in self.inputs.values()) + np.size(self.expected), sum(numbers)
+        return sum(map(_count, self.inputs.values())) + np.size(self.expected), sum(numbers)
 
 
 @dataclass
@@ -177,6 +177,11 @@ def as_numbers(value):
     return array, None
 
 
+def _count(value):
+    """How many numbers stand in an input; lists may hold lists of different lengths."""
+    return sum(map(_count, value)) if isinstance(value, (tuple, list)) else np.size(value)
+
+
 def short(value, limit=300):
     """The text of a value, on one line and at most so many characters."""
     try:
@@ -194,6 +199,8 @@ def _text(value):
 
 def table(value, where=None, rows=9, columns=9):
     """An array as rows of cells for the HTML verdict: (cells, note); each cell (text, is it the first that differs)."""
+    if isinstance(value, list) and any(isinstance(row, list) for row in value):
+        return [[(f"{i}: {row}", False)] for i, row in enumerate(value[:3 * rows])], f"a list of {len(value)} lists"
     array = np.asarray(value)
     if not array.size:
         array = array.reshape(0, 0)                  # a shape and no numbers
