@@ -3,6 +3,7 @@
 from . import (
     detection,
     efficient_networks,
+    generalization,
     lenet_alexnet_vgg,
     resnet_densenet,
     segmentation,
@@ -10,6 +11,6 @@ from . import (
     vision_transformer,
 )
 
-NOTEBOOKS = [lenet_alexnet_vgg, resnet_densenet, efficient_networks, segmentation, detection, training,
+NOTEBOOKS = [lenet_alexnet_vgg, resnet_densenet, efficient_networks, segmentation, detection, training, generalization,
              vision_transformer]
 QUESTIONS = [question for notebook in NOTEBOOKS for question in notebook.QUESTIONS]
