@@ -39,6 +39,10 @@ def changed(stamp, value):
 def execute_notebooks():
     """Fill Jupyter Book's cache, as many notebooks at a time as there are cores, one thread each."""
     os.environ.update(dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1"))
+    profile = BUILD / ".ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40     # no warning for each kernel\n")
+    os.environ["IPYTHONDIR"] = str(BUILD / ".ipython")
     cache = get_cache(str(CACHE))
     pages = [*ROOT.glob("chapters/*/*.ipynb"), *ROOT.glob("exercises/*.ipynb")]
     notebooks = sorted(map(str, pages))
