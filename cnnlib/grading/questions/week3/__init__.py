@@ -7,10 +7,11 @@ from . import (
     lenet_alexnet_vgg,
     resnet_densenet,
     segmentation,
+    small_and_fast,
     training,
     vision_transformer,
 )
 
 NOTEBOOKS = [lenet_alexnet_vgg, resnet_densenet, efficient_networks, segmentation, detection, training, generalization,
-             vision_transformer]
+             vision_transformer, small_and_fast]
 QUESTIONS = [question for notebook in NOTEBOOKS for question in notebook.QUESTIONS]
