@@ -598,7 +598,7 @@ maximum = Question(
 
 @maximum.solution
 def max_backward(grad_output, x, axis, keepdims):
-    """(*), an array, an int or a tuple of ints, 0 or 1  →  an array as large as x"""
+    """two arrays, an int or ints, 0 or 1  →  an array as large as x"""
     if not keepdims:
         grad_output = np.expand_dims(grad_output, axis)
     largest = x == x.max(axis=axis, keepdims=True)
