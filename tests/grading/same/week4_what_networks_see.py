@@ -14,7 +14,6 @@ SAME = {
     "guided": {
         "second = u @ np.maximum(0, first)": OTHER_WAY,
         "g = weight.T @ (np.maximum(0, g) * (f > 0))": OTHER_WAY,
-        "g = weight.T @ (np.maximum(g, 0) * (f >= 0))": AT_ZERO,
     },
     "path_gradient": {
         "total += w.T @ (v * (w @ point >= 0))": AT_ZERO,

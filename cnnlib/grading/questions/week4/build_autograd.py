@@ -55,7 +55,7 @@ def _order_cases(rng, turn):
         parents = [()]
         for _ in range(2 + turn % 4):
             top = len(parents) - 1
-            parents += [(top,), (top + 1,), (top + 2, top)]
+            parents += [(top,), (top + 1,), (top + 2, *(top,) * (1 + turn % 2))]      # in odd turns used twice at once
         parents.append((len(parents) - 1, len(parents) - 1))
         last = len(parents) - 1
         parents += [(last,), (0, last)]                      # users of the last one, and of the first
@@ -554,19 +554,19 @@ def _max_back(grad_output, x, axis, keepdims):
     return _spread(grad_output, x, axis, keepdims) * largest / largest.sum(axis, keepdims=True)
 
 
-MAX_CASES = [((3, 4), 0), ((3, 4), 1), ((2, 4, 3), (0, 2)), ((2, 3, 4), (1, 2)), ((3, 2, 4), -1), ((4, 3, 2), (0, -2)),
-             ((2, 4, 3, 5), (1, 3)), ((4, 3), -2)]
+MAX_CASES = [((3, 4), 0, 0), ((4, 3), 1, 1), ((2, 4, 3), (0, 2), 1), ((2, 3, 4), (-2, -1), 0), ((3, 2, 4), -1, 0),
+             ((4, 3, 2), (0, -2), 0), ((2, 4, 3, 5), (1, 3), 0), ((4, 3), -2, 1), ((3, 2, 3), (2, 0), 0),
+             ((3, 2, 4), (-1, 0), 1)]
 
 
 def _max_cases(rng, turn):
-    """Some maxima are shared by two or three numbers, some are not; with and without keepdims."""
-    shape, axis = MAX_CASES[turn % len(MAX_CASES)]
+    """Some maxima are shared by two or three numbers, some are not; axes in any order, with and without keepdims."""
+    shape, axis, keepdims = MAX_CASES[turn % len(MAX_CASES)]
     while True:
         x = rng.integers(-4, 5, shape) / 2
         ties = (x == x.max(axis, keepdims=True)).sum(axis)
         if 1 < ties.max() < x.size // ties.size and ties.min() == 1 and (ties > 1).sum() < 0.8 * ties.size:
             break
-    keepdims = turn // 2 % 2
     return numbers(rng, x.max(axis, keepdims=bool(keepdims)).shape), x, axis, keepdims
 
 

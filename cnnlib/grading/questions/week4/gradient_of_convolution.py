@@ -806,15 +806,16 @@ def _gather(dy, w, s, p, d, n):
 
 
 def _gather_case(rng, turn):
-    """The stride divides in every fourth case, there is no padding in every fifth; else rows are left over, fewer
-    than there is padding, so that they are no zeros. Stride and dilation differ.
+    """The stride divides in every fourth case, there is no padding in every fifth; else as many samples are left over
+    as can be, or one: fewer than the padding, so that they are no zeros, or more. Stride and dilation differ.
     """
     while True:
         k, p, n = int(rng.integers(2, 5)), int(rng.integers(1, 4)), int(rng.integers(9, 16))
         s, d = [(3, 2), (2, 1), (4, 1), (2, 3), (3, 1)][turn % 5]
         p = 0 if turn % 5 == 4 else p
         left = (n + 2 * p - d * (k - 1) - 1) % s
-        if n + 2 * p - d * (k - 1) - 1 >= 2 * s and p <= d * (k - 1) and (left == 0 if turn % 4 == 0 else left > 0):
+        wanted = 0 if turn % 4 == 0 else s - 1 if turn % 2 else 1
+        if n + 2 * p - d * (k - 1) - 1 >= 2 * s and p <= d * (k - 1) and left == wanted:
             break
     return numbers(rng, (n + 2 * p - d * (k - 1) - 1) // s + 1), numbers(rng, k), s, p, d, n
 
@@ -1066,9 +1067,9 @@ for _name, _hint, _choice in [
         ("as many taps as the stride", "Then each sample is read once.", lambda n, s, times: (s, s - 1)),
         ("the sum of stride and times", "Each of the times windows is s further than the one before: a product.",
          lambda n, s, times: (s + times, s + times - 1)),
-        ("one tap too many", "Count for s = 2 and k = 3: the samples are read 1, 2, 1, 2, … times.",
+        ("too many taps", "Count for s = 2 and k = 3: the samples are read 1, 2, 1, 2, … times.",
          lambda n, s, times: (s * times + 1, s * times)),
-        ("one tap too few", "Count for s = 2 and k = 3: the samples are read 1, 2, 1, 2, … times.",
+        ("too few taps", "Count for s = 2 and k = 3: the samples are read 1, 2, 1, 2, … times.",
          lambda n, s, times: (s * times - 1, s * times - 2)),
         ("one tap", "Then at most every s-th sample is read.", lambda n, s, times: (1, 0)),
         ("kernel size and padding are exchanged", "The kernel size comes first.",

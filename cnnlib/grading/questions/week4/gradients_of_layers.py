@@ -254,18 +254,18 @@ def _(dy, x, k, s):
 # ---- gradient_error --------------------------------------------------------------------------------------------------
 
 def _error_cases(rng, turn):
-    """Gradients that are wrong in one place, or nearly right; some of their elements are 0, and now and then all."""
+    """Gradients that are wrong in one place, nearly right, or 0; in every fifth case all are small."""
     h = float(rng.choice([0.5, 0.125, 0.0625]))
-    if turn % 6 == 5:
-        same = numbers(rng, 1)
-        return np.zeros(1), same, same.copy(), h
+    if turn % 6 >= 4:                                                    # one 0, right or not
+        middle, slope = numbers(rng, 1), np.abs(numbers(rng, 1)) * (turn % 6 == 4)
+        return np.zeros(1), middle + h * slope, middle - h * slope, h
     shape = unequal(rng, 2, 6)
     numeric = numbers(rng, shape)
     numeric[0, :2] = 0, 1
     if turn % 2 == 0:
         numeric = -2 * np.abs(numeric)                                   # the largest modulus is that of a negative one
         numeric[0, 1] = 0.25
-    middle = numbers(rng, shape)
+    middle, scale = numbers(rng, shape), 2.0 ** -20 if turn % 5 == 3 else 1.0
     grad = numeric.copy()
     grad[0, 0] = [0, 0.25, -0.5][turn % 3]
     grad[1, 1] += [2, -1.5, 0.5][turn % 3]
@@ -273,7 +273,7 @@ def _error_cases(rng, turn):
         grad = grad * 3
     if turn % 4 == 2:
         grad = grad / 4
-    return grad, middle + h * numeric, middle - h * numeric, h
+    return scale * grad, scale * (middle + h * numeric), scale * (middle - h * numeric), h
 
 
 def _numeric(plus, minus, h):
@@ -377,6 +377,21 @@ def _(grad, plus, minus, h):
     numeric = _numeric(plus, minus, h)
     scale = np.abs(numeric).max()
     return np.abs(grad - numeric).max() / scale if scale else 0.0
+
+
+@error.mistake("a gradient of zeros counts as right",
+               hint="Only where both are 0 is the error 0. A gradient of zeros beside differences that are none is off "
+                    "by 1.")
+def _(grad, plus, minus, h):
+    return _error(grad, _numeric(plus, minus, h)) if grad.any() else 0.0
+
+
+@error.mistake("numbers below 1 are not divided by",
+               hint="A lower limit below the line hides every error of a small gradient. Divide by the largest number, "
+                    "however small; only 0 is apart.")
+def _(grad, plus, minus, h):
+    numeric = _numeric(plus, minus, h)
+    return np.abs(grad - numeric).max() / max(1, np.abs(grad).max(), np.abs(numeric).max())
 
 
 @error.mistake("the smaller of the two stands below", hint="Divide by the larger of the two: max, not min.")

@@ -398,15 +398,27 @@ def _deconvnet(g, f):
     return _relu(g)
 
 
-def _guided_cases(rng):
-    """Both masks matter in both layers: a ReLU that is shut, and a gradient that is negative, of one that is open."""
+def _open_at_zero(g, f):
+    return _relu(g) * (f >= 0)
+
+
+def _guided_cases(rng, turn):
+    """Both masks matter in both layers: a ReLU that is shut, and a gradient that is negative, of one that is open.
+
+    In every third case exactly 0 comes into one ReLU of the first layer, and a positive gradient comes back to it.
+    """
     while True:
         n = rng.choice(np.arange(3, 9), 3, replace=False)
         x, v = numbers(rng, (n[0],)), numbers(rng, (n[2],))
         w, u = numbers(rng, (n[1], n[0])), numbers(rng, (n[2], n[1]))
+        if turn % 3 == 2:
+            w[0] = 0
+            w[0, :2] = x[1], -x[0]
         ways = [_guided(x, w, u, v), _guided(x, w, u, v, _plain), _guided(x, w, u, v, _deconvnet),
                 _guided(x, w, u, v, first=_plain), _guided(x, w, u, v, first=_deconvnet),
                 _guided(x, w, u, v, _plain, _guided_rule), _guided(x, w, u, v, _deconvnet, _guided_rule)]
+        if turn % 3 == 2:
+            ways.append(_guided(x, w, u, v, _open_at_zero))
         if ways[0].any() and all(np.abs(ways[0] - other).max() > 0.1 for other in ways[1:]):
             return x, w, u, v
 
@@ -491,6 +503,7 @@ _guided_mistake("gradients are clamped at −1", "Clamp at 0: what is negative b
 _guided_mistake("a ReLU counts as open from 1 on", "It passes what is above 0.", second=lambda g, f: _relu(g) * (f > 1))
 _guided_mistake("a ReLU counts as open from −1 on", "It passes what is above 0.",
                 second=lambda g, f: _relu(g) * (f > -1))
+_guided_mistake("a ReLU counts as open at 0 too", "It passes where what came in was above 0.", second=_open_at_zero)
 _guided_mistake("the mask is added", "The mask multiplies: 1 where it passes, else 0.",
                 second=lambda g, f: _relu(g) + (f > 0))
 _guided_mistake("only the masks go back, without the gradient", "What passes keeps its size: mask times gradient.",
