@@ -589,11 +589,13 @@ def _(scores, labels, k):
 # ---- hidden_share ----------------------------------------------------------------------------------------------------
 
 def _cutout_case(rng, turn):
-    """Images that are not square; squares from one pixel to larger than a side."""
+    """Images that are not square; squares from two pixels to larger than a side, and than both twice."""
     height, width = (int(n) for n in rng.choice(np.arange(5, 20), 2, replace=False))
     least = min(height, width)
     size = [int(rng.integers(2, least)), int(2 * rng.integers(1, least // 2 + 1)), least + int(rng.integers(1, 4)),
             int(2 * rng.integers(1, least // 2) + 1)][turn % 4]
+    if turn % 8 == 6:
+        size = 2 * max(height, width) + int(rng.integers(1, 5))
     return height, width, size
 
 
@@ -711,6 +713,12 @@ _other_share("it is the least that can be covered", "The mean over all centres w
              lambda length, size: np.diff(_ends(length, size), axis=0).min())
 _other_share("it is the median", "The mean over all centres was asked for.",
              lambda length, size: np.median(np.diff(_ends(length, size), axis=0)))
+
+
+_other_share("what is cut off is counted, also beyond the image",
+             "A square reaches over a border by more than the image is long: no row can cover less than nothing.",
+             lambda length, size: size - (size // 2 * (size // 2 + 1) + (size - size // 2) * (size - size // 2 - 1))
+             / 2 / length)
 
 
 @hidden.mistake("it is a number of pixels", hint="Divide by the pixels of the image: a share was asked for.")
@@ -943,6 +951,9 @@ _still("the box is as large as what should stay", "The box covers 1 − share, s
 _still("the box is too large by the root of its share", "Its sides are √(1 − share).",
        root=lambda share: np.sqrt(1 + share))
 _still("the sides are not rounded", "The box has ⌊height·√(1 − share)⌋ rows: pixels are whole.", whole=float)
+_still("the sides are rounded to the nearest", "⌊height·√(1 − share)⌋: round down.", whole=lambda side: int(side + 0.5))
+_still("row and column are exchanged", "`row` goes with the height, `column` with the width.",
+       sides=lambda sides: ((sides[0][0], sides[1][1]), (sides[1][0], sides[0][1])))
 _still("the box begins at its centre", "It lies around (row, column).", begin=lambda centre, side: centre)
 _still("the box begins after its centre", "It lies around (row, column): it begins half a box before.",
        begin=lambda centre, side: centre + side // 2)
@@ -1117,6 +1128,9 @@ design.mistake("it is fair, and hides too little or too much",
                     "with the rate 1/squares. Mix them so that the rate is the one that was asked for.")(
     lambda height, width, size, rate: np.full((height + size - 1, width + size - 1),
                                               1 / ((height + size - 1) * (width + size - 1))))
+design.mistake("it is fair, and hides the right share only where that is the largest possible",
+               hint="Squares side by side give the largest rate. Mix them with places that are all equally likely.")(
+    lambda height, width, size, rate: _places_of(height, width, size) / _places_of(height, width, size).sum())
 design.mistake("some pixels are hidden more often than others, and the mean is not right either",
                hint="Every window of size × size entries must have the same sum. Look at the corners: which entries "
                     "hide them?")(

@@ -14,7 +14,9 @@ def _clear(values):
 
 
 def _trip_case(rng, turn):
-    """A range on both sides of 0, above it, below it, in turn; some of the numbers lie far beyond the range."""
+    """A range on both sides of 0, above it, below it, in turn; some of the numbers lie far beyond the range. Where 0 is
+    inside, the zero point is rounded up and down in turn.
+    """
     shape = [(9,), (3, 4), (2, 5)][turn % 3]
     while True:
         bits = int(rng.integers(2, 7))
@@ -22,7 +24,8 @@ def _trip_case(rng, turn):
         scale = (max(high, 0) - min(low, 0)) / (2**bits - 1)
         x = rng.uniform(low, high, shape)
         x.flat[:2] = high + rng.uniform(1, 4), low - rng.uniform(1, 4)
-        if _clear(x.astype(np.float32) / scale) and _clear(-min(low, 0) / scale):
+        up = turn % 4 in (1, 2) or (-low / scale % 1 > 0.5) == (turn % 8 < 4)
+        if up and _clear(x.astype(np.float32) / scale) and _clear(-min(low, 0) / scale):
             return rng.permutation(x.ravel()).reshape(shape), float(low), float(high), bits
 
 
@@ -127,6 +130,10 @@ _other_trip("these are the integers without their zero point", "On the way back 
 _other_trip("the zero point is negative", "z = −low/Δ, rounded: low is at most 0, so z is at least 0.",
             zero=lambda low, scale: np.round(low / scale))
 _other_trip("the zero point is no integer", "Round −low/Δ.", zero=lambda low, scale: -low / scale)
+_other_trip("the zero point is rounded down", "To the nearest integer: int(…) and // cut off.",
+            zero=lambda low, scale: np.floor(-low / scale + 1e-9))
+_other_trip("the zero point is rounded up", "To the nearest integer.",
+            zero=lambda low, scale: np.ceil(-low / scale - 1e-9))
 _other_trip("the zero point is the end of the range", "Count it in steps: −low/Δ, rounded.",
             zero=lambda low, scale: np.round(-low))
 _other_trip("the zero point is multiplied by the step", "How many steps is 0 away from `low`? Divide.",
@@ -1075,21 +1082,29 @@ def _wrong_search(name, hint, **parts):
         return _searched(x, bits, **parts)
 
 
-_wrong_search("the search has two integers too many", "With b bits the largest integer is 2ᵇ − 1.",
+_wrong_search("too much is clipped in some cases, the sum of both is too large in others",
+              "How many integers does your search have? With b bits the largest is 2ᵇ − 1.",
               top=lambda b: 2**b + 1)
-_wrong_search("the search has half of the integers", "With b bits the largest integer is 2ᵇ − 1.",
+_wrong_search("rounding costs too much, in a few cases clipping as well",
+              "How many integers does your search have? With b bits the largest is 2ᵇ − 1.",
               top=lambda b: 2**(b - 1) - 1)
-_wrong_search("the search has two integers only", "With b bits the largest integer is 2ᵇ − 1.", top=lambda b: 1)
-_wrong_search("the search takes the bits for the integers", "With b bits the largest integer is 2ᵇ − 1.",
+_wrong_search("rounding costs too much, in most cases clipping as well",
+              "How many integers does your search have? With b bits the largest is 2ᵇ − 1.", top=lambda b: 1)
+_wrong_search("rounding costs too much, in half of the cases clipping as well",
+              "How many integers does your search have? With b bits the largest is 2ᵇ − 1.",
               top=lambda b: b - 1)
-_wrong_search("the search takes twice the bits", "With b bits the largest integer is 2ᵇ − 1.",
+_wrong_search("rounding costs too much in nearly all cases, clipping in none",
+              "How many integers does your search have? With b bits the largest is 2ᵇ − 1.",
               top=lambda b: 2 * b - 1)
-_wrong_search("the search does not divide by the step", "q = clip(round(x/Δ) + z).",
+_wrong_search("the sum of both is too large in most cases, one of them in the others",
+              "Is x divided by the step before it is rounded? q = clip(round(x/Δ) + z).",
               down=lambda x, s, z: np.round(x) + z)
-_wrong_search("the search ends at the zero point 0", "Then no negative number can be stored. An integer stands for "
-              "Δ·(q − z), and z is added before the clipping.",
+_wrong_search("too much is clipped, but in a few cases it is only the sum",
+              "The zero point is too small or has no effect. Search all 2ᵇ; z is added before the clipping, and an "
+              "integer stands for Δ·(q − z).",
               zeros=lambda top: 1)
-_wrong_search("the search measures in integers", "The error is that of Δ·(q − z).", back=lambda q, z, s: q - z)
+_wrong_search("the errors are too large in most cases, in one way or another",
+              "The error to be searched for is that of Δ·(q − z), squared.", back=lambda q, z, s: q - z)
 
 
 @scale.accepted("a range between two quantiles, the best of many")
