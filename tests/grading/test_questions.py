@@ -84,6 +84,7 @@ SPOILED = {
     "level must be 1 to 3": lambda q: vars(q).update(level=4),
     "minutes and points": lambda q: vars(q).update(minutes=0),
     "asks must be a sentence": lambda q: vars(q).update(asks="The area."),
+    "a list in the middle of a sentence": lambda q: vars(q).update(text="Between 0 and\n    1. Return it."),
     "there is no solution": lambda q: vars(q).update(answer=None),
     "no solution of its name": lambda q: solve(q, "def volume(height, width):\n    return height * width"),
     "the solution needs signal": lambda q: solve(q, "def area(height, width):\n    return signal(height)"),

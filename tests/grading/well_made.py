@@ -35,6 +35,8 @@ def _facts(question):
         yield "level must be 1 to 3, minutes and points at least 1"
     if not re.match(rf"({'|'.join(VERBS)})\b", question.asks) or not question.asks.endswith((".", "?")):
         yield f"asks must be a sentence that begins with {', '.join(VERBS)}; got {question.asks!r}"
+    for line in re.findall(r"\S[^\S\n]*\n[^\S\n]*(1[.)] .*)", question.text):
+        yield f"Markdown begins a list in the middle of a sentence: {line!r}"
 
 
 def _mend(question):

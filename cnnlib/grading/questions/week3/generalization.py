@@ -30,8 +30,8 @@ spatial = Question(
     reference=lambda x, draws, p: _spatial(x, draws, p), cases=_spatial_case,
     minutes=10, level=1, practice=True,
     text=r"""
-        `x` is a batch (N, C, H, W). `draws` (N, C) holds one number for each channel of each image, uniform from 0 to
-        1. Where it is below `p`, that channel of that image is dropped: all its numbers become 0. What is kept is
+        `x` is a batch (N, C, H, W). `draws` (N, C) holds one number for each channel of each image, uniform between 0
+        and 1. Where it is below `p`, that channel of that image is dropped: all its numbers become 0. What is kept is
         scaled, so that the mean over many draws is `x` itself; `p` is below 1. Return an array as large as `x`.
     """,
     hints={

@@ -36,7 +36,10 @@ cam = Question(
         Each channel has one weight, the mean of its gradient over all places. Return the weighted sum of the channels,
         (h, w), where what is negative becomes 0:
 
-        $$L = \text{ReLU}\Big(\sum_k \alpha_k\, a_k\Big), \qquad \alpha_k = \frac{1}{hw} \sum_{i, j} g_{k i j} .$$
+        $$\begin{aligned}
+        \alpha_k &= \frac{1}{hw} \sum_{i, j} g_{k i j} \\
+        L &= \text{ReLU}\Big(\sum_k \alpha_k\, a_k\Big) .
+        \end{aligned}$$
     """,
     hints={
         "The shape is (K, h, w)": "The channels are added up: the map has one number for each place.",
