@@ -1,6 +1,6 @@
 """The networks of the course side by side: how large they are, how fast, and what the small ones learn.
 
-python benchmarks/architectures.py [--seeds N] [--only NAME] [--skip-training]
+python benchmarks/architectures.py [--seeds N] [--only NAME] [--skip-training] [--choose]
 
 Full size: parameters and multiply-adds on the image size of the paper.
 Small: each classifier on the 4,000 + 1,000 real digits of `cnnlib.data.digits()`, over several seeds; segmentation and
@@ -9,6 +9,8 @@ Latency is that of one image, the median of interleaved rounds, beside LeNet's i
 the processor's, those of the slowest seed. All run on one thread: networks so small gain little by a second one, and
 lose much by it when other programs want the processor. A row whose worst seed lies below its floor is marked, and the
 program then ends with status 1.
+The rate of each classifier is the best of RATES on 1,000 of the training digits, which were kept back: `--choose`
+prints what each is worth there. The test digits choose nothing.
 """
 
 import os
@@ -70,6 +72,7 @@ CLASSIFIERS = [
     (nets.small_hrnet, 3, 5e-3, 64, None, 0.95),
     (nets.small_vit, 20, 5e-3, 64, moves, 0.94),
 ]
+RATES = (2e-3, 5e-3, 1e-2, 2e-2)
 # What, scenes to train on, epochs, highest rate, what is measured on 200 scenes of unseen photographs, its floor.
 SCENES = [
     ("U-Net", nets.small_unet, 1600, 3, 5e-3, "IoU", 0.65),
@@ -116,6 +119,29 @@ def small(names, seeds):
                       spread(scores), f"{floor:.3f}{'  BELOW' * (min(scores) < floor)}")
         low += [build.__name__] * (min(scores) < floor)
     return table, low
+
+
+def choose(names, seeds):
+    """→ the table of what each rate is worth on training digits that were kept back."""
+    (x, y), _ = data.digits()
+    table = Table("network", "epochs", *(f"{rate:g}" for rate in RATES), "best", "in the recipe",
+                  title=f"accuracy on 1,000 training digits that were kept back, by rate; mean of {seeds} seeds")
+    for build, epochs, lr, batch_size, augment, _ in CLASSIFIERS:
+        if names and build.__name__ not in names:
+            continue
+        worth = {}
+        for rate in RATES:
+            scores = []
+            for seed in range(100, 100 + seeds):
+                set_seed(seed)
+                net = build()
+                fit(net, x[:3000], y[:3000], epochs, rate, batch_size, seed, schedule=one_cycle, augment=augment)
+                scores.append(accuracy(net, x[3000:], y[3000:]))
+            worth[rate] = statistics.mean(scores)
+        table.add_row(build.__name__, str(epochs), *(f"{value:.3f}" for value in worth.values()),
+                      f"{max(worth, key=worth.get):g}", f"{lr:g}")
+        print(build.__name__, worth, flush=True)
+    return table
 
 
 def spread(scores):
@@ -186,9 +212,13 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds a small network is trained with.")] = 3,
     only: Annotated[list[str] | None, typer.Option(help="Names of small networks; may be given several times.")] = None,
     skip_training: Annotated[bool, typer.Option(help="Only the sizes of the full networks.")] = False,
+    rates: Annotated[bool, typer.Option("--choose", help="Only what each learning rate is worth.")] = False,
 ):
     """Print the tables."""
     console = Console(width=None if sys.stdout.isatty() else 140)
+    if rates:
+        console.print(choose(only, seeds))
+        return
     if not only:
         console.print(large())
     low = []
