@@ -5,7 +5,6 @@ python -m tests.grading.mutations NAME …        prints the breaks of these que
 
 import ast
 import copy
-import signal
 import sys
 import textwrap
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from cnnlib.grading.questions import find
 from cnnlib.grading.text import answer
+from tests.grading.alarm import TooLong, in_time
 
 SECONDS = 2                  # for one break on all cases
 SIBLINGS = {"max": "min", "min": "max", "sum": "mean", "mean": "sum", "floor": "ceil", "ceil": "floor", "sin": "cos",
@@ -144,37 +144,27 @@ def _without_docstrings(tree):
             node.body = node.body[1:] or [ast.Pass()]
 
 
-class _TooLong(Exception):
-    pass
-
-
 def run(question, source, cases):
     """The numbers of a broken answer. → a list with an array or None for each case"""
-    namespace = {"np": np}
-
-    def stop(*_):
-        raise _TooLong
-
     answers = []
-    before = signal.signal(signal.SIGALRM, stop)
-    # again and again: what is raised in a callback of the garbage collector is swallowed, and hypothesis has one there
-    signal.setitimer(signal.ITIMER_REAL, SECONDS, SECONDS / 10)
-    try:
+
+    def answer_all():
+        namespace = {"np": np}
         exec(compile(source, f"<{question.name}>", "exec"), namespace)
         for case in cases:
             try:
                 with np.errstate(all="ignore"):
                     got = np.asarray(namespace[question.name](*copy.deepcopy(case)))
                     answers.append(question.numbers(got, case) if got.dtype.kind in "iuf" else None)
-            except _TooLong:
+            except TooLong:
                 raise
             except Exception:
                 answers.append(None)
-    except _TooLong:
+
+    try:
+        in_time(SECONDS, answer_all)
+    except TooLong:
         answers += [None] * (len(cases) - len(answers))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     return answers
 
 

@@ -119,6 +119,14 @@ def sample(n):
     assert mutations.run(question, source, [(1,), (2,)]) == [None, None]
 
 
+def test_no_alarm_comes_behind_what_it_stops(monkeypatch):
+    """On a busy machine one did, in the line that deals with the one before."""
+    monkeypatch.setattr(mutations, "SECONDS", 0.001)
+    question = asked(countdown, lambda n: 0, lambda rng: (1,))
+    for _ in range(300):
+        assert mutations.run(question, "def countdown(n):\n    while True:\n        n += 1", [(1,)] * 3) == [None] * 3
+
+
 def test_an_answer_is_broken_in_every_small_way():
     question = asked(sample, lambda x, n: x, lambda rng: ())
     found = mutations.breaks(question)

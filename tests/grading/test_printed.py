@@ -8,7 +8,6 @@ import ast
 import builtins
 import copy
 import inspect
-import signal
 
 import nbformat
 import numpy as np
@@ -17,6 +16,7 @@ import pytest
 from cnnlib.grading.names import used
 from cnnlib.grading.questions import WEEKS
 from cnnlib.scratch import signal as ours
+from tests.grading.alarm import in_time
 from tests.grading.alone import alone
 from tests.grading.own import by_hand
 from tests.paths import ROOT
@@ -27,23 +27,10 @@ FOLDED = {"hide-input", "hide-cell", "remove-cell", "remove-input", "solution"}
 NAMES = {"np": np, "signal": ours}                                       # whose functions are cheap
 
 
-class _TooLong(Exception):
-    pass
-
-
 def _in_time(action, *arguments):
-    """The result of an action. Raises _TooLong when it takes longer than SECONDS, and whatever the action raises."""
-    def stop(*_):
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.1)                  # again, if it is caught
-    try:
-        with np.errstate(all="ignore"):
-            return action(*arguments)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    """The result of an action, or TooLong when it takes longer than SECONDS."""
+    with np.errstate(all="ignore"):
+        return in_time(SECONDS, action, *arguments)
 
 
 # ---- what a notebook defines
