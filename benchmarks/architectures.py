@@ -9,8 +9,8 @@ Latency is that of one image, the median of interleaved rounds, beside LeNet's i
 the processor's, those of the slowest seed. All run on one thread: networks so small gain little by a second one, and
 lose much by it when other programs want the processor. A row whose worst seed lies below its floor is marked, and the
 program then ends with status 1.
-The rate of each classifier is the best of RATES on 1,000 of the training digits, which were kept back: `--choose`
-prints what each is worth there. The test digits choose nothing.
+`--choose` prints what each learning rate is worth on 1,000 training digits that are kept back: rates are chosen there,
+never on the test digits.
 """
 
 import os
@@ -85,6 +85,11 @@ SCENES = [
 SIZE = (48, 64)                                  # of a scene
 
 
+def classifiers(names):
+    """The recipes of these networks, or all."""
+    return [row for row in CLASSIFIERS if not names or row[0].__name__ in names]
+
+
 def large():
     table = Table("network", "image", "parameters", "multiply-adds", "activations", title="full size")
     for build, shape in LARGE:
@@ -99,12 +104,11 @@ def large():
 def small(names, seeds):
     """→ the table, and the names of those below their floor."""
     (x, y), test = data.digits()
-    chosen = [row for row in CLASSIFIERS if not names or row[0].__name__ in names]
     peer = nets.small_lenet()
     table = Table("network", "parameters", "multiply-adds", "latency", "beside LeNet", "epochs", "seconds", "accuracy",
                   "floor", title=f"28 × 28 digits, {seeds} seeds")
     low = []
-    for build, epochs, lr, batch_size, augment, floor in chosen:
+    for build, epochs, lr, batch_size, augment, floor in classifiers(names):
         scores, seconds = [], []
         for seed in range(seeds):
             set_seed(seed)
@@ -122,15 +126,13 @@ def small(names, seeds):
 
 
 def choose(names, seeds):
-    """→ the table of what each rate is worth on training digits that were kept back."""
+    """→ the table of what each rate, and that of the recipe, is worth on training digits that are kept back."""
     (x, y), _ = data.digits()
-    table = Table("network", "epochs", *(f"{rate:g}" for rate in RATES), "best", "in the recipe",
-                  title=f"accuracy on 1,000 training digits that were kept back, by rate; mean of {seeds} seeds")
-    for build, epochs, lr, batch_size, augment, _ in CLASSIFIERS:
-        if names and build.__name__ not in names:
-            continue
+    table = Table("network", "epochs", "rates and accuracy", "best", "in the recipe",
+                  title=f"1,000 training digits that are kept back, mean of {seeds} seeds")
+    for build, epochs, lr, batch_size, augment, _ in classifiers(names):
         worth = {}
-        for rate in RATES:
+        for rate in sorted({*RATES, lr}):
             scores = []
             for seed in range(100, 100 + seeds):
                 set_seed(seed)
@@ -138,9 +140,8 @@ def choose(names, seeds):
                 fit(net, x[:3000], y[:3000], epochs, rate, batch_size, seed, schedule=one_cycle, augment=augment)
                 scores.append(accuracy(net, x[3000:], y[3000:]))
             worth[rate] = statistics.mean(scores)
-        table.add_row(build.__name__, str(epochs), *(f"{value:.3f}" for value in worth.values()),
+        table.add_row(build.__name__, str(epochs), "  ".join(f"{rate:g} {value:.4f}" for rate, value in worth.items()),
                       f"{max(worth, key=worth.get):g}", f"{lr:g}")
-        print(build.__name__, worth, flush=True)
     return table
 
 
