@@ -12,7 +12,7 @@ def check_images(name, net, x, target):
     """The classes that are asked for, a tensor of N ints.  Raises TypeError or ValueError naming the argument."""
     require(name, x.ndim == 4 and x.numel() > 0, f"x must be (N, C, H, W) with N ≥ 1, got shape {tuple(x.shape)}")
     target = torch.as_tensor(target)
-    if target.is_floating_point() or target.dtype in (torch.bool, torch.complex64):
+    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
         raise TypeError(f"{name}: target must be a class or classes (N,), ints, got {describe(target)}")
     require(name, target.ndim == 0 or target.shape == (len(x),),
             f"target must be a class or classes ({len(x)},), got shape {tuple(target.shape)}")

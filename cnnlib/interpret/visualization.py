@@ -1,15 +1,13 @@
 """Images made for a network: what a channel or a class wants to see, and what a layer still knows of a photograph."""
 
-import math
-
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from ..checks import Positive, PositiveNumber, Seed, check_int, checked, require
+from ..checks import Positive, PositiveNumber, Seed, check_choice, check_int, checked, require
 from ..modes import in_mode
 from ..tensors import Floats, Net
-from .probing import check_images, logits_of, only, output_of
+from ..training.augmentation import affine
+from .probing import logits_of, only, output_of
 
 __all__ = ["FourierImage", "PixelImage", "invert", "visualize"]
 
@@ -84,12 +82,14 @@ def visualize(net: Net, target, layer: Net | None = None, size: Positive = 129, 
     name = "visualize"
     targets = torch.as_tensor(target).reshape(-1)
     check_int(name, 0, **{"target": min(targets.tolist(), default=-1)})
-    picture = IMAGES[_one_of(name, image)](size, len(targets), seed)
+    targets = targets.long()
+    check_choice(name, "image", image, IMAGES)
+    picture = IMAGES[image](size, len(targets), seed)
     chance, prepare = torch.Generator().manual_seed(int(seed) + 1), _function(name, prepare)
 
     def answer(x):
         if layer is None:
-            return logits_of(name, net, x, check_images(name, net, x, targets))
+            return logits_of(name, net, x, targets)
         with output_of(name, net, layer) as kept:
             net(x)
         output = only(name, kept)
@@ -105,12 +105,9 @@ def visualize(net: Net, target, layer: Net | None = None, size: Positive = 129, 
 
 def _moved(x, chance):
     """All images turned, scaled and shifted alike, by chance; what comes in at the border is mirrored."""
-    angle, grow, *shift = (torch.rand(4, generator=chance) * 2 - 1).tolist()
-    angle, scale = math.radians(10 * angle), 1.025 + 0.175 * grow
-    cos, sin = math.cos(angle) / scale, math.sin(angle) / scale
-    matrix = torch.tensor([[cos, -sin, 0.1 * shift[0]], [sin, cos, 0.1 * shift[1]]])
-    grid = F.affine_grid(matrix.expand(len(x), 2, 3), list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    angle, grow, down, right = (torch.rand(4, generator=chance) * 2 - 1).tolist()
+    shift = 0.05 * x.shape[-1]
+    return affine(x, 10 * angle, shift * down, shift * right, 1.025 + 0.175 * grow, padding_mode="reflection")
 
 
 # ---- what a layer still knows ----------------------------------------------------------------------------------------
@@ -143,11 +140,6 @@ def invert(net: Net, x: Floats, layer: Net, steps: Positive = 120, lr: PositiveN
 
 
 # ---- shared ----------------------------------------------------------------------------------------------------------
-
-def _one_of(name, image):
-    require(name, image in IMAGES, f"image must be one of {', '.join(IMAGES)}; got {image!r}")
-    return image
-
 
 def _function(name, prepare):
     """prepare, or what leaves the image as it is."""
