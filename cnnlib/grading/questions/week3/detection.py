@@ -1,5 +1,7 @@
 """Week 3: the questions of the notebook `detection`."""
 
+from functools import partial
+
 import numpy as np
 
 from ...question import Question
@@ -521,7 +523,8 @@ def _nms_cases(rng, turn):
     """
     while True:
         heaps = np.repeat(_boxes(rng, 3, 24, 16), 3, 0)
-        boxes = heaps + rng.integers(-6, 7, heaps.shape) / 4
+        along = np.round(1.2 * (heaps[:, 2] - heaps[:, 0])) / 4 * np.tile([0, 1, 2], 3)      # a chain: each on the next
+        boxes = heaps + rng.integers(-2, 3, heaps.shape) / 4 + along[:, None] * [1, 0, 1, 0]
         boxes = boxes[:int(rng.integers(6, 9))]
         if (boxes[:, :2] >= boxes[:, 2:]).any():
             continue
@@ -540,11 +543,9 @@ def _nms_cases(rng, turn):
         labels = tuple(int(c) for c in rng.integers(0, 2 + turn % 2, n))
         given = overlap, scores, labels, threshold
         right = _suppress(*given).tolist()
-        others = [_suppress(*given, descending=False), _suppress(*given, classes=False),
-                  _suppress(*given, kept_only=False)]
-        if turn % 3 == 1:
-            others.append(_suppress(*given, rule=np.less))
-        if len(right) < n and right != sorted(right) and all(other.tolist() != right for other in others):
+        ways = [dict(descending=False), dict(classes=False), dict(kept_only=False), dict(rule=np.less)]
+        if len(right) < n and right != sorted(right) and all(
+                _suppress(*given, **way).tolist() != right for way in ways[:4 if turn % 3 == 1 else 3]):
             return given
 
 
@@ -747,6 +748,10 @@ def _assign(size, stride, boxes, low, high, *, half=0.5, up=True, pick=np.argmin
     return np.where(fits.any(0), best, -1)
 
 
+def _told(given, right, **way):
+    return (_assign(*given, **way) != right).any()
+
+
 def _assign_cases(rng, turn):
     """Sizes that the stride does not divide. Boxes overlap, and edges may run through points; the range has an end
     that is exactly a furthest distance in two of three cases. The area decides otherwise than the order, the width,
@@ -757,11 +762,11 @@ def _assign_cases(rng, turn):
         rows, columns = rng.choice(np.arange(4, 8), 2, replace=False)
         size = int(rows * stride - rng.integers(1, stride)), int(columns * stride - rng.integers(1, stride))
         n = int(rng.integers(3, 5))
-        corners = rng.integers(0, 2 * np.array([columns, rows, columns, rows]) + 1, (n, 4)) * stride / 2
-        boxes = np.concatenate([np.minimum(corners[:, :2], corners[:, 2:]), np.maximum(corners[:, :2], corners[:, 2:])],
-                               1) + rng.choice([0, 0, 0.25, 0.5, stride / 4], (n, 4)) * [-1, -1, 1, 1]
-        sides = boxes[:, 2:] - boxes[:, :2]
-        if (sides < 1.5 * stride).any() or len(np.unique(sides.prod(1))) < n:
+        ends = 2 * np.array([columns, rows])                             # in half strides; a side has three or more
+        first = rng.integers(0, ends - 2, (n, 2))
+        boxes = np.concatenate([first, rng.integers(first + 3, ends + 1)], 1) * stride / 2
+        boxes += rng.choice([0, 0, 0.25, 0.5, stride / 4], (n, 4)) * [-1, -1, 1, 1]
+        if len(np.unique((boxes[:, 2:] - boxes[:, :2]).prod(1))) < n:
             continue
         low, high = np.sort(rng.integers(2, 10, 2)) * stride / 2
         if low == high:
@@ -770,13 +775,15 @@ def _assign_cases(rng, turn):
             low = 0                                                      # no lower end
         given = size, stride, boxes, float(low), float(high)
         right = _assign(*given)
+        if len(np.unique(right)) < 3 or (right >= 0).all():
+            continue
         ways = [dict(pick=np.argmax), dict(key=lambda b: np.arange(len(b))), dict(key=lambda b: -np.arange(len(b))),
                 dict(more=np.greater_equal), dict(less=np.less), dict(inside=np.greater_equal),
                 dict(of="nearest"), dict(less=lambda a, b: a < np.inf)]
         keys = [lambda b: b[:, 2] - b[:, 0], lambda b: b[:, 3] - b[:, 1], lambda b: (b[:, 2:] - b[:, :2]).sum(1)]
-        tried = [(_assign(*given, **way) != right).any() for way in ways]
-        told = (_assign(*given, key=keys[turn % 3]) != right).any() or turn % 2 == 1
-        if sum(tried) >= 4 and tried[turn % len(ways)] and told and len(np.unique(right)) >= 3 and (right == -1).any():
+        told = partial(_told, given, right)
+        if (told(**ways[turn % len(ways)]) and (turn % 2 or told(key=keys[turn % 3]))
+                and sum(told(**way) for way in ways) >= 4):
             return given
 
 
