@@ -58,29 +58,53 @@ def other_host(url):
     return parts.scheme not in ("data", "blob", "about") and parts.hostname != "127.0.0.1"
 
 
+@pytest.fixture(scope="module")
+def opened(browser, address, request):
+    """A page, opened once for all its tests (MathJax and the figures take seconds), and what was wrong with it."""
+    page, wrong = open_page(browser, f"{address}/{request.param}")
+    yield page, wrong
+    page.context.close()
+
+
+def in_scheme(page, scheme):
+    """The page in the light or the dark, as the reader's system changes."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(color_scheme=scheme, media="screen", reduced_motion="reduce")
+    page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+    page.wait_for_timeout(300)                                           # colours that fade
+    return page
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_loads_without_an_error_and_asks_no_other_host(browser, address, name, scheme):
-    page, wrong = open_page(browser, f"{address}/{name}", scheme=scheme)
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+@pytest.mark.parametrize("opened", PAGES, indirect=True)
+def test_a_page_loads_without_an_error_and_asks_no_other_host(opened, scheme):
+    page, wrong = opened
+    in_scheme(page, scheme)
     assert page.locator("mjx-merror").count() == 0
     maths = page.locator(".bd-article .math").count()
     assert page.locator(".bd-article mjx-container").count() >= maths, "a formula was not rendered"
     broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth && !i.hidden).length")
     assert broken == 0
     assert not wrong, wrong
-    page.context.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_does_not_scroll_sideways_and_what_does_takes_the_focus(browser, address, name):
-    page, _ = open_page(browser, f"{address}/{name}", width=375)
+@pytest.mark.parametrize("opened", PAGES, indirect=True)
+def test_a_page_does_not_scroll_sideways_and_what_does_takes_the_focus(opened):
+    page, _ = opened
     for width in (320, 375, 768, 1100, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         stuck = page.evaluate(UNREACHABLE)
         assert not stuck, f"scrolls sideways at {width} pixels, and the keyboard cannot reach it: {stuck}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_opens_in_the_scheme_of_the_system_and_as_wide_as_a_phone(browser, address, scheme):
+    page, wrong = open_page(browser, f"{address}/{CHAPTERS[0]}", width=375, scheme=scheme)
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375 and not page.evaluate(UNREACHABLE)
+    assert not wrong, wrong
     page.context.close()
 
 
@@ -130,13 +154,12 @@ def serious(page, context):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(browser, address, name, scheme):
-    page, _ = open_page(browser, f"{address}/{name}", scheme=scheme)
+@pytest.mark.parametrize("opened", PAGES, indirect=True)
+def test_axe_finds_nothing_serious(opened, scheme):
+    page = in_scheme(opened[0], scheme)
     # The thousands of coloured words of code take three quarters of the time; the next test looks at one page of them.
     found = serious(page, {"exclude": [["div.highlight"]]})
     assert not found, "\n".join(found)
-    page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -147,9 +170,10 @@ def test_axe_finds_nothing_serious_in_code(browser, address, scheme):
     page.context.close()
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_every_figure_moves_by_keyboard(browser, address, name):
-    page, wrong = open_page(browser, f"{address}/{name}")
+@pytest.mark.parametrize("opened", CHAPTERS, indirect=True)
+def test_every_figure_moves_by_keyboard(opened):
+    page, wrong = opened
+    in_scheme(page, "light")
     figures = page.locator("figure.sweep").all()
     assert figures, "a chapter has a figure to move"
     for figure in figures:
@@ -183,17 +207,25 @@ def test_every_figure_moves_by_keyboard(browser, address, name):
             assert name_of, "a control without a visible name"
         assert frames >= len(reached) >= 2
     assert not wrong, wrong
-    page.context.close()
+
+
+def one_frame_each(page):
+    return all(sum(picture.is_visible() for picture in figure.locator("img").all()) == 1
+               for figure in page.locator("figure.sweep").all())
+
+
+@pytest.mark.parametrize("opened", CHAPTERS, indirect=True)
+def test_a_figure_has_one_frame_in_print(opened):
+    page, _ = opened
+    page.emulate_media(media="print")
+    assert one_frame_each(page)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_the_first_frame_shows_without_scripts_and_in_print(browser, address, name):
-    for options in ({"java_script_enabled": False}, {}):
-        page, _ = open_page(browser, f"{address}/{name}", **options)
-        page.emulate_media(media="screen" if options else "print")
-        for figure in page.locator("figure.sweep").all():
-            assert sum(picture.is_visible() for picture in figure.locator("img").all()) == 1
-        page.context.close()
+def test_a_figure_has_one_frame_without_scripts(browser, address, name):
+    page, _ = open_page(browser, f"{address}/{name}", java_script_enabled=False)
+    assert one_frame_each(page)
+    page.context.close()
 
 
 def test_week_1_has_at_least_eight_figures_to_move(site):
