@@ -210,7 +210,7 @@ def scene_score(build, scenes, test, epochs, lr, measured, seed):
 
 
 def choose_scenes(names, seeds):
-    """→ the same for segmentation and detection, on 200 scenes that are kept back: other pieces of the same photographs."""
+    """→ the same for scenes, on 200 that are kept back: other pieces, and other digits, on the same photographs."""
     table = Table("network", "epochs", "rates and result", "best", "in the recipe",
                   title=f"200 training scenes that are kept back, mean of {seeds} seeds")
     for name, build, count, epochs, lr, measured, _ in of_scenes(names):

@@ -227,6 +227,6 @@ def _shown(value, where=None):
         array = np.asarray(value)
         again = array.tolist() if array.size <= 2000 and np.isfinite(array).all() else None
         return {"cells": cells, "note": note, "dtype": str(array.dtype), "value": again}
-    again = list(value) if isinstance(value, tuple) else value if isinstance(value, (int, float, str, list)) else repr(
-        value)
+    plain = value is None or isinstance(value, (int, float, str, list))
+    again = list(value) if isinstance(value, tuple) else value if plain else repr(value)
     return {"cells": None, "note": "", "dtype": "", "value": again, "list": isinstance(value, list)}

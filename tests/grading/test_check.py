@@ -10,6 +10,7 @@ from cnnlib.grading import Question, check
 from cnnlib.grading.questions import find
 from cnnlib.grading.verdict import as_numbers
 from cnnlib.scratch import signal
+from tests.grading import own
 
 
 def valid(x, w):
@@ -262,6 +263,18 @@ def test_a_lambda_is_found_by_its_name_here():
 def test_what_is_no_number_is_said(value, problem):
     array, message = as_numbers(value)
     assert array is None and problem in message
+
+
+def test_an_argument_that_is_none_is_shown(monkeypatch):
+    own.ask(monkeypatch, Question(
+        "shift", "A bias that may be left out", 1, "Write `shift(x, bias)`.",
+        cases=lambda rng: (rng.normal(size=3), None),
+        reference=lambda x, bias: x if bias is None else x + bias))
+
+    def shift(x, bias):
+        return x + 1
+    verdict = check(shift)
+    assert verdict.failed and "<code>None</code>" in verdict._repr_html_() and "None" in repr(verdict)
 
 
 @pytest.mark.parametrize("value", [1, 2.5, np.float32(3), [1, 2], (1.0, 2), np.ones((2, 3), np.int8)])
