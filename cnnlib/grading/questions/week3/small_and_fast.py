@@ -262,7 +262,10 @@ soft = Question(
         It runs, and it has three faults. `student` and `teacher` are logits (N, C). With $q$ and $p$ the softmax of the
         teacher's and of the student's logits, each divided by the temperature τ, the loss of one image is
 
-        $$\tau^2\, \mathrm{KL}(q \,\|\, p) = \tau^2 \sum_c q_c\, (\log q_c - \log p_c) ,$$
+        $$\begin{aligned}
+        &\tau^2\, \mathrm{KL}(q \,\|\, p) \\
+        &\quad = \tau^2 \sum_c q_c\, (\log q_c - \log p_c) ,
+        \end{aligned}$$
 
         and that of a batch is the mean over its images. Return a number.
     """,
