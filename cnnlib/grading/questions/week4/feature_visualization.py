@@ -134,10 +134,10 @@ waves = Question(
         the gradient of the real and of the imaginary part of each number, shape (H, W//2 + 1, 2).
 
         A column m of the half spectrum stands for itself and, unless it is its own mirror image, for the missing column
-        W − m. In one dimension, where 2 is 1 for a column that stands for itself only,
+        W − m. In one dimension, with W pixels and $c_m$ = 1 or 2 for the number of columns that m stands for,
 
         $$
-        x_j = \frac1n \sum_m 2\, \text{Re}\big(X_m\, e^{2 \pi i\, m j / n}\big) .
+        x_j = \frac1W \sum_m c_m\, \text{Re}\big(X_m\, e^{2 \pi i\, m j / W}\big) .
         $$
     """,
     hints={

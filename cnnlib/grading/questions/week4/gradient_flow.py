@@ -130,10 +130,15 @@ def _clip(lengths, limit, length=_length):
 
 
 def _clip_cases(rng, turn):
-    """Two to six tensors, together longer than the limit or, in one of three cases, shorter."""
-    lengths = rng.choice(np.arange(1, 25), int(rng.integers(2, 7)), replace=False) / 4 * float(rng.choice([0.25, 1, 4]))
-    low, high = (1.3, 2) if turn % 3 == 0 else (0.2, 0.7)
-    return lengths, round(_length(lengths) * float(rng.uniform(low, high)), 2)
+    """Two to six tensors, by turns: together shorter than the limit; longer, though none is alone; much longer."""
+    low, high = (0.2, 0.7) if turn % 3 else (1.3, 2)
+    while True:
+        lengths = rng.choice(np.arange(1, 25), int(rng.integers(2, 7)), replace=False) / 4
+        lengths = lengths * float(rng.choice([0.25, 1, 4]))
+        if turn % 3 != 1:
+            return lengths, round(_length(lengths) * float(rng.uniform(low, high)), 2)
+        if lengths.max() < 0.9 * _length(lengths):
+            return lengths, round((float(lengths.max()) + _length(lengths)) / 2, 3)
 
 
 clip = Question(
@@ -178,6 +183,8 @@ def _if_long(name, hint, answer, short=1.0):
 _ONE_VECTOR = "All tensors are one vector: the root of the sum of the squares of their lengths."
 _clip_mistake("short gradients are made longer", "At or below the limit the factor is 1.",
               lambda lengths, limit: limit / _length(lengths))
+_clip_mistake("it is clipped only where one tensor alone is too long", "Compare the length of the one long vector.",
+              lambda lengths, limit: limit / _length(lengths) if np.max(lengths) > limit else 1.0)
 _clip_mistake("a factor for each tensor", "One factor for all of them, or the direction changes.",
               lambda lengths, limit: np.minimum(1, limit / np.maximum(lengths, 1e-300)))
 _measured("the longest tensor alone is measured", _ONE_VECTOR, np.max)
@@ -369,7 +376,7 @@ def _log_cases(rng, turn):
     if turn % 4 == 2:
         z -= 1000
     if turn % 4 == 3:
-        z[:, int(rng.integers(columns))] -= 1000         # what is subtracted must be the largest
+        z[:, -(turn // 4 % 2)] -= 1000                   # what is subtracted must be the largest, not the first or last
     return (z,)
 
 
@@ -836,14 +843,15 @@ _gain_mistake("the square of the gains", "A ratio of lengths, not of sums of squ
               lambda w, x, g: _step_by_step(w, x)**2)
 _gain_mistake("the root of the gains", "A ratio of lengths, not its root.", lambda w, x, g: _step_by_step(w, x)**0.5)
 
-def _gain_layer(name, hint, layer=lambda matrix, a: _relu(matrix @ a), factor=lambda a, z: a / z, onward=None):
+
+def _gain_layer(name, hint, layer=lambda matrix, a: _relu(matrix @ a), factor=lambda a, z: a / z):
     """layer: what is measured of a layer; factor: of the lengths of its input and of that."""
     def answer(w, x, g):
         found, a = [], x
         for matrix in w:
             z = layer(matrix, a)
             found.append(factor(np.linalg.norm(a), np.linalg.norm(z)))
-            a = z if onward is None else onward(found[-1], z)
+            a = z
         return np.array(found)
     gain.mistake(name, hint=hint)(answer)
 

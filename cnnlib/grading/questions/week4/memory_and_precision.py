@@ -243,13 +243,14 @@ def _half_up(m):
 
 
 def _bfloat16_cases(rng, turn):
-    """Both signs, sizes from 1 to 2^15, ties to both sides, and a number that rounds up to a power of two."""
+    """Both signs, sizes from 1 to 2^15, ties to both sides, one just above a tie, one rounded up to a power of two."""
     count = int(rng.integers(7, 12))
     whole = rng.integers(128, 255, count)
     rest = rng.choice([0, 5, 13, 21, 29], count) / 32
     rest[:2] = 0.5                                           # ties: one to be lowered, one to be raised
     whole[0], whole[1] = 2 * rng.integers(64, 127), 2 * rng.integers(64, 127) + 1
     rest[2], rest[3], whole[2], whole[3] = 13 / 32, 21 / 32, 200 + turn % 7, 255
+    rest[4], whole[4] = 17 / 32, 2 * rng.integers(64, 127)   # float16 makes a tie of it, which goes the other way
     sign = rng.permutation([-1, 1] * 6)[:count]
     powers = rng.integers(-7, 8, count).astype(float)
     order = rng.permutation(count)
@@ -310,6 +311,9 @@ _bfloat16_mistake("seven significant bits", "Seven are stored; the leading 1 is 
 _bfloat16_mistake("nine significant bits", "The leading 1 and seven more: eight.", lambda x: _to_bits(x, 9))
 _bfloat16_mistake("float16, not bfloat16", "float16 has 11 significant bits and ends at 65,504.",
                   lambda x: x.astype(np.float16).astype(float))
+_bfloat16_mistake("rounded twice, first to float16",
+                  "float16 makes ties where there were none. Round once, from the number itself.",
+                  lambda x: _to_bits(x.astype(np.float16)))
 _bfloat16_mistake("nothing is rounded", "Only eight significant bits stay.", lambda x: x)
 _bfloat16_mistake("rounded to whole numbers", "To eight significant bits, wherever the point is.", np.rint)
 _bfloat16_mistake("to a grid of 1/128 everywhere", "The grid is relative: its steps grow with the number.",
@@ -359,14 +363,15 @@ def _scale_reference(g):
 def _scale_cases(rng, turn):
     """Sizes over 22 or 38 powers of two, around a place that moves; the largest is negative, and some are exactly 0.
 
-    No fixed scale serves them all. Every third has one or two outliers that may be lost.
+    No fixed scale serves them all, and one is below 1. Every third has an outlier that may be lost. The largest is 1.7
+    or 1.2 times a power of two: of the exponents of S, one is rounded down by less than a half, and one by more.
     """
     rows, columns = unequal(rng, 34, 40)
-    width, top = (22, 35)[turn % 2], int((-6, -31, 2, -18, -39)[turn % 5]) + int(rng.integers(0, 3))
+    width, top = (22, 35)[turn % 2], int((-6, -31, 20, -18, -39)[turn % 5]) + int(rng.integers(0, 3))
     g = np.exp2(top - width * rng.random((rows, columns)) ** 1.0) * rng.choice([-1, 1], (rows, columns))
     g[rng.random(g.shape) < 0.1] = 0
     place = rng.permutation(g.size)[:3]
-    g.flat[place[0]] = -1.7 * 2.0**top
+    g.flat[place[0]] = -(1.7, 1.2)[turn // 2 % 2] * 2.0**top
     g = np.where(g > 2.0 ** (top - 3), g / 8, g)             # so the largest positive one is far below
     if turn % 3 == 0:
         g.flat[place[1]] = 2.0 ** (top - 60)                 # the one in a thousand
@@ -417,6 +422,10 @@ _scale_mistake("the largest is taken with its sign", "The largest in size may be
                lambda g: 2.0 ** np.floor(np.log2(65504 / g.max())))
 _scale_mistake("the exponent is rounded up", "Then the largest number is beyond 65,504. Round down.",
                lambda g: 2.0 ** np.ceil(np.log2(65504 / np.abs(g).max())))
+_scale_mistake("the exponent is rounded to the nearest", "Where that is up, the largest is beyond 65,504. Round down.",
+               lambda g: 2.0 ** np.round(np.log2(65504 / np.abs(g).max())))
+_scale_mistake("the exponent is rounded towards 0", "`int` rounds a negative exponent up. Use `np.floor`.",
+               lambda g: 2.0 ** np.trunc(np.log2(65504 / np.abs(g).max())))
 _scale_mistake("the largest is brought to 1",
                "Below 1 float16 has 24 powers of two, above it 16 more, which are not used so.",
                lambda g: 2.0 ** -np.ceil(np.log2(np.abs(g).max())))

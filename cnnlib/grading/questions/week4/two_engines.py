@@ -239,7 +239,8 @@ def _difference_case(rng, turn):
     """Layers of all sizes of numbers, each of which hides one way of comparing wrongly; which comes first takes turns.
 
     What differs: a little (many of the small ones are below the tolerance in absolute terms); with errors that cancel
-    in a sum; by a longer vector; where the reference is zero. What agrees and looks otherwise: large numbers; one
+    in a sum; by a longer vector; where the reference is zero; in one number only, so that a sum of absolute values is
+    still below the tolerance. What agrees and looks otherwise: large numbers; one
     number near zero; one number alone off by twice the tolerance; zeros.
     """
     n, tolerance = 9, (1e-3, 1e-2, 0.5)[turn % 3]
@@ -258,12 +259,14 @@ def _difference_case(rng, turn):
         return b + off, b
 
     def differing(which):
-        b = plain((1e-4 * tolerance, 1.0, 1.0, 0.0)[which])
+        b = plain((1e-4 * tolerance, 1.0, 1.0, 0.0, 1.0)[which])
         off = 1.6 * tolerance * b
         if which == 1:
             off = 1.6 * tolerance * np.r_[np.ones(4), -np.ones(4), 0] * 1.2
         if which == 3:
-            off = 1e-5 * tolerance * rng.choice([-1, 1], n)
+            off = 1e-14 * tolerance * rng.choice([-1, 1], n)       # far below what one adds to a norm, as 1e-8
+        if which == 4:
+            off = 1.6 * tolerance * np.linalg.norm(b) * (np.arange(n) == 4)
         return b + off, b
 
     first = (turn * 3) % 7 if turn % 7 != 3 else None
@@ -272,7 +275,7 @@ def _difference_case(rng, turn):
         if first is None or i not in (first, first + 2):
             layers.append(agreeing((turn + i) % 4))
         else:
-            layers.append(differing((turn // 2 + i - first) % 4))
+            layers.append(differing((turn // 2 + i - first) % 5))
     ours, theirs = (np.array(rows) for rows in zip(*layers, strict=True))
     return ours, theirs, tolerance
 
@@ -328,6 +331,9 @@ _difference_mistake("`np.allclose`", "It compares number by number, and adds an 
 _difference_mistake("the largest difference against the largest number",
                     "One number may be off by more, if the rest agree: root of the sum of squares.",
                     lambda a, b, t: np.abs(a - b).max() > t * np.abs(b).max())
+_difference_mistake("absolute values are added up",
+                    "The norm is the root of the sum of all squares: one number that is far off counts for more.",
+                    lambda a, b, t: np.sum(np.abs(a - b)) > t * np.sum(np.abs(b)))
 _difference_mistake("relative to ours", "Theirs is the reference: its norm counts.",
                     lambda a, b, t: np.linalg.norm(a - b) > t * np.linalg.norm(a))
 _difference_mistake("the root is missing", "Of both sums of squares the root is taken, or the tolerance is squared.",
