@@ -128,8 +128,7 @@ def small(names, seeds):
 def choose(names, seeds):
     """→ the table of what each rate, and that of the recipe, is worth on training digits that are kept back."""
     (x, y), _ = data.digits()
-    table = Table("network", "epochs", "rates and accuracy", "best", "in the recipe",
-                  title=f"1,000 training digits that are kept back, mean of {seeds} seeds")
+    table = rates_table(f"1,000 training digits that are kept back, mean of {seeds} seeds")
     for build, epochs, lr, batch_size, augment, _ in classifiers(names):
         worth = {}
         for rate in sorted({*RATES, lr}):
@@ -140,9 +139,17 @@ def choose(names, seeds):
                 fit(net, x[:3000], y[:3000], epochs, rate, batch_size, seed, schedule=one_cycle, augment=augment)
                 scores.append(accuracy(net, x[3000:], y[3000:]))
             worth[rate] = statistics.mean(scores)
-        table.add_row(build.__name__, str(epochs), "  ".join(f"{rate:g} {value:.4f}" for rate, value in worth.items()),
-                      f"{max(worth, key=worth.get):g}", f"{lr:g}")
+        add_rates(table, build.__name__, epochs, worth, lr)
     return table
+
+
+def rates_table(title):
+    return Table("network", "epochs", "rates and what they are worth", "best", "in the recipe", title=title)
+
+
+def add_rates(table, name, epochs, worth, lr):
+    table.add_row(name, str(epochs), "  ".join(f"{rate:g} {value:.4f}" for rate, value in worth.items()),
+                  f"{max(worth, key=worth.get):g}", f"{lr:g}")
 
 
 def spread(scores):
@@ -211,8 +218,7 @@ def scene_score(build, scenes, test, epochs, lr, measured, seed):
 
 def choose_scenes(names, seeds):
     """→ the same for scenes, on 200 that are kept back: other pieces, and other digits, on the same photographs."""
-    table = Table("network", "epochs", "rates and result", "best", "in the recipe",
-                  title=f"200 training scenes that are kept back, mean of {seeds} seeds")
+    table = rates_table(f"200 training scenes that are kept back, mean of {seeds} seeds")
     for name, build, count, epochs, lr, measured, _ in of_scenes(names):
         worth = {rate: [] for rate in sorted({*RATES[:3], lr})}
         for seed in range(100, 100 + seeds):
@@ -220,9 +226,7 @@ def choose_scenes(names, seeds):
             learned, kept = [part[:count] for part in made], [part[count:] for part in made]
             for rate, scores in worth.items():
                 scores.append(scene_score(build, learned, kept, epochs, rate, measured, seed)[0])
-        worth = {rate: statistics.mean(scores) for rate, scores in worth.items()}
-        table.add_row(name, str(epochs), "  ".join(f"{rate:g} {value:.3f}" for rate, value in worth.items()),
-                      f"{max(worth, key=worth.get):g}", f"{lr:g}")
+        add_rates(table, name, epochs, {rate: statistics.mean(scores) for rate, scores in worth.items()}, lr)
     return table
 
 

@@ -74,12 +74,12 @@ class Question:
             return self.mistake(name, hint)(function)
         return register
 
-    def mistake(self, name, hint):
-        """Decorator: this function is a known wrong answer."""
+    def mistake(self, name, hint, function=None):
+        """This function is a known wrong answer; without one, a decorator."""
         def register(function):
             self.mistakes.append(Mistake(name, hint, function))
             return function
-        return register
+        return register(function) if function else register
 
     def accepted(self, name):
         """Decorator: this function is another right answer."""

@@ -109,10 +109,14 @@ def _parts(g):
     return np.stack([g.real, g.imag], axis=-1)
 
 
-def _doubled(g, width):
+def _twice(g, first, last):
     g = g.copy()
-    g[:, 1:(width + 1) // 2] *= 2
+    g[:, first:last] *= 2
     return g
+
+
+def _doubled(g, width):
+    return _twice(g, 1, (width + 1) // 2)
 
 
 def _wave_case(rng, turn):
@@ -163,22 +167,16 @@ def _waves_mistake(name, hint, answer):
         lambda dy: _parts(answer(np.fft.rfft2(dy) / dy.size, dy.shape[1], dy.size)))
 
 
-def _all_doubled(g, first, last):
-    g = g.copy()
-    g[:, first:last] *= 2
-    return g
-
-
 _TWICE = "All columns but those that are their own mirror image stand for two."
 _waves_mistake("no column counts twice", _TWICE, lambda g, width, size: g)
 _waves_mistake("every column counts twice", "Column 0 is its own mirror image; so is W/2, for an even width.",
                lambda g, width, size: 2 * g)
 _waves_mistake("the last column of an even width counts twice", "Column W/2 is its own mirror image.",
-               lambda g, width, size: _all_doubled(g, 1, None))
+               lambda g, width, size: _twice(g, 1, None))
 _waves_mistake("the last column of an odd width counts once", "For an odd width no column but the first is its own "
-               "mirror image.", lambda g, width, size: _all_doubled(g, 1, -1))
+               "mirror image.", lambda g, width, size: _twice(g, 1, -1))
 _waves_mistake("column 0 counts twice", "Column 0 is its own mirror image.",
-               lambda g, width, size: _all_doubled(g, 0, (width + 1) // 2))
+               lambda g, width, size: _twice(g, 0, (width + 1) // 2))
 _waves_mistake("the sign of the imaginary parts", "The derivative of Re(X e^{iθ}) by the imaginary part is −sin θ.",
                lambda g, width, size: _doubled(g, width).conj())
 _waves_mistake("not divided by the number of pixels", "`irfft2` divides by H·W, so its gradient does.",
@@ -357,6 +355,22 @@ def _neighbours(left, upper):
     return answer
 
 
+def _crossed(x, right, down, beta):
+    factor = _slope_of(right**2 + down**2, beta)
+    return _spread(x, factor * down, factor * right)
+
+
+def _factored(x, right, down, beta, length):
+    factor = beta * np.maximum(length, 1e-9) ** (beta - 2)
+    return _spread(x, factor * right, factor * down)
+
+
+def _wrapped(x, right, down, beta):
+    right, down = np.roll(x, -1, 1) - x, np.roll(x, -1, 0) - x
+    factor = _slope_of(right**2 + down**2, beta)
+    return np.roll(factor * right, 1, 1) + np.roll(factor * down, 1, 0) - factor * (right + down)
+
+
 _THREE = "A pixel stands in its own term, in that of its left and in that of its upper neighbour."
 _variation_mistake("a pixel's own term only", _THREE, _own)
 _variation_mistake("the left neighbour's term is missing", _THREE, _neighbours(0, 1))
@@ -403,7 +417,7 @@ _variation_mistake("only differences down", "Differences to the right belong to 
                    lambda x, r, d, beta: _spread(x, 0 * r, _slope_of(d**2, beta) * d))
 _variation_mistake("rows and columns are exchanged in the last step",
                    "Differences to the right are spread to the right, differences down downwards.",
-                   lambda x, r, d, beta: _crossed(x, r, d, beta))
+                   _crossed)
 _variation_mistake("only differences to the right decide the factor", "Both squares stand under the power.",
                    lambda x, r, d, beta: _factored(x, r, d, beta, np.abs(r)))
 _variation_mistake("only differences down decide the factor", "Both squares stand under the power.",
@@ -445,23 +459,7 @@ _variation_mistake("the pixels in place of differences to the right", "The price
 _variation_mistake("the pixels in place of differences down", "The price is on differences, not on pixels.",
                    lambda x, r, d, beta: _factored(x, r, x, beta, np.hypot(r, x)))
 _variation_mistake("the image wraps around", "Beyond the border there is no difference: 0.",
-                   lambda x, r, d, beta: _wrapped(x, beta))
-
-
-def _crossed(x, right, down, beta):
-    factor = _slope_of(right**2 + down**2, beta)
-    return _spread(x, factor * down, factor * right)
-
-
-def _factored(x, right, down, beta, length):
-    factor = beta * np.maximum(length, 1e-9) ** (beta - 2)
-    return _spread(x, factor * right, factor * down)
-
-
-def _wrapped(x, beta):
-    right, down = np.roll(x, -1, 1) - x, np.roll(x, -1, 0) - x
-    factor = _slope_of(right**2 + down**2, beta)
-    return np.roll(factor * right, 1, 1) + np.roll(factor * down, 1, 0) - factor * (right + down)
+                   _wrapped)
 
 
 @variation.accepted("pixel by pixel")
@@ -653,21 +651,36 @@ def _(x, w, shifts):
 
 # ---- pixel_steps -----------------------------------------------------------------------------------------------------
 
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
 def _steps_case(rng):
     """No gradient by w near 0, where its sign would be chance; pixels neither black nor white."""
     while True:
         n, m = unequal(rng, 3, 7)
         basis, w, g = numbers(rng, (n, m)) / 2, numbers(rng, (m,)) / 4, numbers(rng, (n,))
-        x = 1 / (1 + np.exp(-basis @ w))
-        if np.abs(basis.T @ (x * (1 - x) * g)).min() > 0.05 and x.min() > 0.05 and x.max() < 0.95:
+        x = _sigmoid(basis @ w)
+        if np.abs(_of_w(basis, w, g)).min() > 0.05 and x.min() > 0.05 and x.max() < 0.95:
             return basis, w, g, float(rng.integers(1, 8)) / 16
 
 
-def _two_steps(basis, w, g, lr, first=1, last=1):
-    x = 1 / (1 + np.exp(-basis @ w))
-    slope = x * (1 - x)
-    u = basis.T @ (slope**first * g)
-    return lr * np.stack([slope**last * (basis @ u), slope**last * (basis @ np.sign(u))])
+def _slope(x):
+    return x * (1 - x)
+
+
+def _one(x):
+    return np.ones(x.shape)
+
+
+def _of_w(basis, w, g, slope=_slope):
+    return basis.T @ (slope(_sigmoid(basis @ w)) * g)
+
+
+def _two_steps(basis, w, g, lr, there=_slope, back=_slope):
+    """there, back: what stands for the slope of the sigmoid on the way to w, and on that to the pixels."""
+    u, slope = _of_w(basis, w, g, there), back(_sigmoid(basis @ w))
+    return lr * np.stack([slope * (basis @ u), slope * (basis @ np.sign(u))])
 
 
 pixel = Question(
@@ -703,51 +716,46 @@ def pixel_steps(M, w, g, lr):
     return lr * np.stack([jacobian @ u, jacobian @ np.sign(u)])
 
 
-def _pixel_mistake(name, hint, answer):
-    pixel.mistake(name, hint=hint)(answer)
+def _differences(basis, w, g, lr):
+    u = _of_w(basis, w, g)
+    before, *after = (_sigmoid(basis @ one) for one in (w, w + lr * u, w + lr * np.sign(u)))
+    return np.stack(after) - before
 
 
-_pixel_mistake("the sigmoid is left out", "x is the sigmoid of M w: its slope x (1 − x) enters twice.",
-               lambda M, w, g, lr: _two_steps(M, w, g, lr, 0, 0))
-_pixel_mistake("the slope of the sigmoid is missing in the gradient by w", "Chain rule: ∂z/∂w = Mᵀ (x (1 − x) g).",
-               lambda M, w, g, lr: _two_steps(M, w, g, lr, 0, 1))
-_pixel_mistake("the slope of the sigmoid is missing on the way back to pixels",
-               "A change of w moves M w, and the sigmoid passes on x (1 − x) of it.",
-               lambda M, w, g, lr: _two_steps(M, w, g, lr, 1, 0))
-_pixel_mistake("the step is taken in pixels", "The parameters move, by their own gradient.",
-               lambda M, w, g, lr: lr * np.stack([g, np.sign(g)]))
-_pixel_mistake("the sign is taken in pixels", "Adam's parameters are w: the sign is that of their gradient.",
-               lambda M, w, g, lr: np.stack([_two_steps(M, w, g, lr)[0], lr * np.sign(g)]))
-_pixel_mistake("the sign of the change of pixels", "The sign comes before M, which then mixes the signs.",
-               lambda M, w, g, lr: np.stack([_two_steps(M, w, g, lr)[0], lr * np.sign(_two_steps(M, w, g, lr)[0])]))
-_pixel_mistake("downwards", "Ascent: the logit is to grow.", lambda M, w, g, lr: -_two_steps(M, w, g, lr))
-_pixel_mistake("the learning rate is left out", "Each step is `lr` long.", lambda M, w, g, lr: _two_steps(M, w, g, 1))
-_pixel_mistake("the learning rate enters twice", "Once: in the step of w.",
-               lambda M, w, g, lr: _two_steps(M, w, g, lr * lr))
-_pixel_mistake("the rows are exchanged", "Gradient ascent first, then Adam.",
-               lambda M, w, g, lr: _two_steps(M, w, g, lr)[::-1])
-_pixel_mistake("the first row twice", "Adam moves each parameter by lr, whatever the size of its gradient.",
-               lambda M, w, g, lr: _two_steps(M, w, g, lr)[[0, 0]])
-_pixel_mistake("the second row twice", "Gradient ascent moves each parameter by lr times its gradient.",
-               lambda M, w, g, lr: _two_steps(M, w, g, lr)[[1, 1]])
-_pixel_mistake("the new image minus the old one", "To first order: by the derivative, not by the difference.",
-               lambda M, w, g, lr: _differences(M, w, g, lr))
-_pixel_mistake("a step of the parameters", "The change of the pixels was asked for: M brings it there.",
-               lambda M, w, g, lr: lr * np.stack([_of_w(M, w, g), np.sign(_of_w(M, w, g))]))
-_pixel_mistake("divided by the learning rate", "A step is lr times its direction.",
-               lambda M, w, g, lr: _two_steps(M, w, g, 1 / lr))
-
-
-def _sloped_steps(basis, w, g, lr, slope):
-    x = 1 / (1 + np.exp(-basis @ w))
-    jacobian = slope(x)[:, None] * basis
-    u = jacobian.T @ g
-    return lr * np.stack([jacobian @ u, jacobian @ np.sign(u)])
+pixel.mistake("the sigmoid is left out", "x is the sigmoid of M w: its slope x (1 − x) enters twice.",
+              lambda M, w, g, lr: _two_steps(M, w, g, lr, _one, _one))
+pixel.mistake("the slope of the sigmoid is missing in the gradient by w", "Chain rule: ∂z/∂w = Mᵀ (x (1 − x) g).",
+              lambda M, w, g, lr: _two_steps(M, w, g, lr, _one))
+pixel.mistake("the slope of the sigmoid is missing on the way back to pixels",
+              "A change of w moves M w, and the sigmoid passes on x (1 − x) of it.",
+              lambda M, w, g, lr: _two_steps(M, w, g, lr, back=_one))
+pixel.mistake("the step is taken in pixels", "The parameters move, by their own gradient.",
+              lambda M, w, g, lr: lr * np.stack([g, np.sign(g)]))
+pixel.mistake("the sign is taken in pixels", "Adam's parameters are w: the sign is that of their gradient.",
+              lambda M, w, g, lr: np.stack([_two_steps(M, w, g, lr)[0], lr * np.sign(g)]))
+pixel.mistake("the sign of the change of pixels", "The sign comes before M, which then mixes the signs.",
+              lambda M, w, g, lr: np.stack([_two_steps(M, w, g, lr)[0], lr * np.sign(_two_steps(M, w, g, lr)[0])]))
+pixel.mistake("downwards", "Ascent: the logit is to grow.", lambda M, w, g, lr: -_two_steps(M, w, g, lr))
+pixel.mistake("the learning rate is left out", "Each step is `lr` long.", lambda M, w, g, lr: _two_steps(M, w, g, 1))
+pixel.mistake("the learning rate enters twice", "Once: in the step of w.",
+              lambda M, w, g, lr: _two_steps(M, w, g, lr * lr))
+pixel.mistake("the rows are exchanged", "Gradient ascent first, then Adam.",
+              lambda M, w, g, lr: _two_steps(M, w, g, lr)[::-1])
+pixel.mistake("the first row twice", "Adam moves each parameter by lr, whatever the size of its gradient.",
+              lambda M, w, g, lr: _two_steps(M, w, g, lr)[[0, 0]])
+pixel.mistake("the second row twice", "Gradient ascent moves each parameter by lr times its gradient.",
+              lambda M, w, g, lr: _two_steps(M, w, g, lr)[[1, 1]])
+pixel.mistake("the new image minus the old one", "To first order: by the derivative, not by the difference.",
+              _differences)
+pixel.mistake("a step of the parameters", "The change of the pixels was asked for: M brings it there.",
+              lambda M, w, g, lr: lr * np.stack([_of_w(M, w, g), np.sign(_of_w(M, w, g))]))
+pixel.mistake("divided by the learning rate", "A step is lr times its direction.",
+              lambda M, w, g, lr: _two_steps(M, w, g, 1 / lr))
 
 
 def _sigmoid_mistake(name, slope):
     pixel.mistake(name, hint="The slope of the sigmoid is x (1 − x), where x is the sigmoid of M w.")(
-        lambda M, w, g, lr: _sloped_steps(M, w, g, lr, slope))
+        lambda M, w, g, lr: _two_steps(M, w, g, lr, slope, slope))
 
 
 _sigmoid_mistake("the slope of the sigmoid is taken as x", lambda x: x)
@@ -761,24 +769,13 @@ _sigmoid_mistake("exp(M w) is taken for the sigmoid", lambda x: x * (1 - 2 * x) 
 _sigmoid_mistake("the sigmoid is taken twice as high", lambda x: 2 * x * (1 - 2 * x))
 _sigmoid_mistake("the sigmoid has a 2 for its 1", lambda x: (lambda e: (1 + e) / (2 + e) ** 2)(1 / x - 1))
 _sigmoid_mistake("the sigmoid has 1 − exp for 1 + exp", lambda x: (lambda e: -e / (1 - e) ** 2)(1 / x - 1))
-_pixel_mistake("no gradient: the parameters all rise", "g says how the logit depends on each pixel.",
-               lambda M, w, g, lr: _two_steps(M, w, np.ones(len(g)), lr))
-_pixel_mistake("the sign of the gradient of the pixels enters",
-               "First the gradient by w, then its sign. In gradient ascent there is no sign.",
-               lambda M, w, g, lr: _two_steps(M, w, np.sign(g), lr))
-_pixel_mistake("the learning rate is added", "A step is lr times its direction.",
-               lambda M, w, g, lr: _two_steps(M, w, g, 1) + lr)
-
-
-def _of_w(basis, w, g):
-    x = 1 / (1 + np.exp(-basis @ w))
-    return basis.T @ (x * (1 - x) * g)
-
-
-def _differences(basis, w, g, lr):
-    u = _of_w(basis, w, g)
-    before, *after = (1 / (1 + np.exp(-basis @ one)) for one in (w, w + lr * u, w + lr * np.sign(u)))
-    return np.stack(after) - before
+pixel.mistake("no gradient: the parameters all rise", "g says how the logit depends on each pixel.",
+              lambda M, w, g, lr: _two_steps(M, w, np.ones(len(g)), lr))
+pixel.mistake("the sign of the gradient of the pixels enters",
+              "First the gradient by w, then its sign. In gradient ascent there is no sign.",
+              lambda M, w, g, lr: _two_steps(M, w, np.sign(g), lr))
+pixel.mistake("the learning rate is added", "A step is lr times its direction.",
+              lambda M, w, g, lr: _two_steps(M, w, g, 1) + lr)
 
 
 @pixel.accepted("the slope on both ways")

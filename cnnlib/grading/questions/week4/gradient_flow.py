@@ -59,34 +59,30 @@ def chain_gradients(w, x):
     return gradients
 
 
-def _chain_mistake(name, hint, function):
-    chain.mistake(name, hint=hint)(function)
-
-
 _BOTH = "A weight's gradient is what reaches its layer, times what comes back to it."
-_chain_mistake("only the way back: x and the weights before are missing", _BOTH, lambda w, x: _after(w))
-_chain_mistake("only the way forward: the weights behind are missing", _BOTH, _before)
-_chain_mistake("x is missing", "What reaches the first layer is x.", lambda w, x: _before(w, 1) * _after(w))
-_chain_mistake("the layer's own weight is a factor too", "y is linear in w_l: its slope does not hold w_l.",
-               lambda w, x: np.full(len(w), x * np.prod(w)))
-_chain_mistake("the gradient by the input of each layer", "That is the way back through the layer. By its weight, "
-               "it is the input of the layer times the gradient of its output.",
-               lambda w, x: np.cumprod(w[::-1])[::-1])
-_chain_mistake("the output of each layer", "That is what flows forward. Which part of it changes with w_l, and what "
-               "comes behind?", lambda w, x: x * np.cumprod(w))
-_chain_mistake("the order of the weights is turned", "`w[0]` is the first weight that x meets, and its gradient stands "
-               "first.", lambda w, x: (_before(w, x) * _after(w))[::-1])
-_chain_mistake("the ways are added, not multiplied", _BOTH, lambda w, x: _before(w, x) + _after(w))
-_chain_mistake("the sum of the other weights", "The layers multiply: a product of the other weights.",
-               lambda w, x: x * (w.sum() - w))
-_chain_mistake("the way forward is one layer short", "Layer l has met all the weights before it.",
-               lambda w, x: np.array([x * np.prod(w[:max(l - 1, 0)]) * np.prod(w[l + 1:]) for l in range(len(w))]))
-_chain_mistake("the way back is one layer short", "All weights behind layer l, from the next one on.",
-               lambda w, x: np.array([x * np.prod(w[:l]) * np.prod(w[l + 2:]) for l in range(len(w))]))
+chain.mistake("only the way back: x and the weights before are missing", _BOTH, lambda w, x: _after(w))
+chain.mistake("only the way forward: the weights behind are missing", _BOTH, _before)
+chain.mistake("x is missing", "What reaches the first layer is x.", lambda w, x: _before(w, 1) * _after(w))
+chain.mistake("the layer's own weight is a factor too", "y is linear in w_l: its slope does not hold w_l.",
+              lambda w, x: np.full(len(w), x * np.prod(w)))
+chain.mistake("the gradient by the input of each layer", "That is the way back through the layer. By its weight, "
+              "it is the input of the layer times the gradient of its output.",
+              lambda w, x: np.cumprod(w[::-1])[::-1])
+chain.mistake("the output of each layer", "That is what flows forward. Which part of it changes with w_l, and what "
+              "comes behind?", lambda w, x: x * np.cumprod(w))
+chain.mistake("the order of the weights is turned", "`w[0]` is the first weight that x meets, and its gradient stands "
+              "first.", lambda w, x: (_before(w, x) * _after(w))[::-1])
+chain.mistake("the ways are added, not multiplied", _BOTH, lambda w, x: _before(w, x) + _after(w))
+chain.mistake("the sum of the other weights", "The layers multiply: a product of the other weights.",
+              lambda w, x: x * (w.sum() - w))
+chain.mistake("the way forward is one layer short", "Layer l has met all the weights before it.",
+              lambda w, x: np.array([x * np.prod(w[:max(l - 1, 0)]) * np.prod(w[l + 1:]) for l in range(len(w))]))
+chain.mistake("the way back is one layer short", "All weights behind layer l, from the next one on.",
+              lambda w, x: np.array([x * np.prod(w[:l]) * np.prod(w[l + 2:]) for l in range(len(w))]))
 
 
 def _chain_parts(name, hint, ahead=lambda w, x, l: x * np.prod(w[:l]), back=lambda w, l: np.prod(w[l + 1:])):
-    _chain_mistake(name, hint, lambda w, x: np.array([ahead(w, x, l) * back(w, l) for l in range(len(w))]))
+    chain.mistake(name, hint, lambda w, x: np.array([ahead(w, x, l) * back(w, l) for l in range(len(w))]))
 
 
 _chain_parts("x is added, not multiplied", "x is a factor of y like all the others.",
@@ -166,27 +162,23 @@ def clip_factor(lengths, limit):
     return limit / total if total > limit else 1.0
 
 
-def _clip_mistake(name, hint, function):
-    clip.mistake(name, hint=hint)(function)
-
-
 def _measured(name, hint, length):
-    _clip_mistake(name, hint, lambda lengths, limit: _clip(lengths, limit, length))
+    clip.mistake(name, hint, lambda lengths, limit: _clip(lengths, limit, length))
 
 
 def _if_long(name, hint, answer, short=1.0):
     """answer: of the length and the limit, where it is too long."""
-    _clip_mistake(name, hint, lambda lengths, limit: answer(_length(lengths), limit)
+    clip.mistake(name, hint, lambda lengths, limit: answer(_length(lengths), limit)
                   if _length(lengths) > limit else short)
 
 
 _ONE_VECTOR = "All tensors are one vector: the root of the sum of the squares of their lengths."
-_clip_mistake("short gradients are made longer", "At or below the limit the factor is 1.",
-              lambda lengths, limit: limit / _length(lengths))
-_clip_mistake("it is clipped only where one tensor alone is too long", "Compare the length of the one long vector.",
-              lambda lengths, limit: limit / _length(lengths) if np.max(lengths) > limit else 1.0)
-_clip_mistake("a factor for each tensor", "One factor for all of them, or the direction changes.",
-              lambda lengths, limit: np.minimum(1, limit / np.maximum(lengths, 1e-300)))
+clip.mistake("short gradients are made longer", "At or below the limit the factor is 1.",
+             lambda lengths, limit: limit / _length(lengths))
+clip.mistake("it is clipped only where one tensor alone is too long", "Compare the length of the one long vector.",
+             lambda lengths, limit: limit / _length(lengths) if np.max(lengths) > limit else 1.0)
+clip.mistake("a factor for each tensor", "One factor for all of them, or the direction changes.",
+             lambda lengths, limit: np.minimum(1, limit / np.maximum(lengths, 1e-300)))
 _measured("the longest tensor alone is measured", _ONE_VECTOR, np.max)
 _measured("the first tensor alone is measured", _ONE_VECTOR, lambda n: n[0])
 _measured("the last tensor alone is measured", _ONE_VECTOR, lambda n: n[-1])
@@ -208,8 +200,8 @@ _if_long("nothing is ever clipped", "Above the limit, the factor is limit / leng
 _if_long("what is too long becomes 0", "It is shortened to the limit, not thrown away.", lambda n, limit: 0.0)
 _if_long("a short gradient is doubled", "A short gradient is left alone: factor 1.", lambda n, limit: limit / n, 2.0)
 _if_long("a short gradient becomes 0", "A short gradient is left alone: factor 1.", lambda n, limit: limit / n, 0.0)
-_clip_mistake("long gradients are left alone, short ones made longer", "The comparison is turned over.",
-              lambda lengths, limit: 1.0 if _length(lengths) > limit else limit / max(_length(lengths), 1e-300))
+clip.mistake("long gradients are left alone, short ones made longer", "The comparison is turned over.",
+             lambda lengths, limit: 1.0 if _length(lengths) > limit else limit / max(_length(lengths), 1e-300))
 
 
 @clip.accepted("NumPy's norm")
@@ -224,11 +216,19 @@ def _(lengths, limit):
 
 # ---- gradient_sizes --------------------------------------------------------------------------------------------------
 
-def _sizes(widths, std, forward=0, backward=1, half=0.5, first=0.5):
-    """forward, backward: which of a layer's two widths is its fan, 0 for the one it reads, 1 for the one it writes."""
+def _parts(widths, std, forward=0, backward=1, half=0.5, first=0.5):
+    """Mean squares of what each layer reads, and of the gradient of its z.
+
+    forward, backward: which of a layer's two widths is its fan, 0 for the one it reads, 1 for the one it writes.
+    """
     pairs = np.stack([widths[:-1], widths[1:]])
     ahead, back = (pairs[which] * np.square(std, dtype=np.float64) * half for which in (forward, backward))
-    return np.cumprod(np.append(1, ahead[:-1])) * first * np.cumprod(np.append(1, back[:0:-1]))[::-1]
+    return np.cumprod(np.append(1, ahead[:-1])), first * np.cumprod(np.append(1, back[:0:-1]))[::-1]
+
+
+def _sizes(widths, std, **options):
+    ahead, back = _parts(widths, std, **options)
+    return ahead * back
 
 
 def _sizes_cases(rng):
@@ -292,11 +292,6 @@ _sizes_mistake("the way forward counts what a layer writes", "Each number of z i
                "fan-in.", forward=1)
 _sizes_mistake("fan-in and fan-out are exchanged", "Forward a sum over what the layer reads, backward over what it "
                "writes.", forward=1, backward=0)
-
-
-def _parts(widths, std):
-    ahead, back = (np.array(side) * np.square(std, dtype=np.float64) / 2 for side in (widths[:-1], widths[1:]))
-    return np.cumprod(np.append(1, ahead[:-1])), np.cumprod(np.append(1, back[:0:-1]))[::-1] / 2
 
 
 _sizes_mistake("only the way forward", "Gradient of a weight: forward times backward.", lambda n, s: _parts(n, s)[0])
@@ -778,10 +773,6 @@ def _largest(w):
     return np.linalg.norm(w, 2, axis=(1, 2))
 
 
-def _gain_mistake(name, hint, function):
-    gain.mistake(name, hint=hint)(function)
-
-
 def _linear(w, x, g):
     found, a = [], x
     for matrix in w:
@@ -811,37 +802,37 @@ def _unscaled(w, x, g):
     return np.array(found)
 
 
-_gain_mistake("all matrices as they are", "Each has another size: the gains undo it.", lambda w, x, g: np.ones(len(w)))
-_gain_mistake("each matrix divided by its largest singular value",
-              "Then no vector grows, and behind each ReLU most shrink: the signal fades.",
-              lambda w, x, g: 1 / _largest(w))
-_gain_mistake("√2 divided by the largest singular value",
-              "Right on average, for ReLU halves a mean square. Exactly right it is for no single x.",
-              lambda w, x, g: np.sqrt(2) / _largest(w))
-_gain_mistake("He's factor for the deviation of the weights",
-              "Right on average over many drawings. Here x_L is to be exactly as long as x: measure it.",
-              lambda w, x, g: np.sqrt(2 / w.shape[1]) / w.std((1, 2)))
-_gain_mistake("Glorot's factor for the deviation of the weights", "It has no regard to ReLU, which shortens.",
-              lambda w, x, g: np.sqrt(1 / w.shape[1]) / w.std((1, 2)))
-_gain_mistake("divided by the Frobenius norm", "That is √n times the size of what a layer does to a typical vector.",
-              lambda w, x, g: 1 / np.linalg.norm(w, axis=(1, 2)))
-_gain_mistake("measured in front of the ReLU", "The next layer reads what is behind the ReLU: measure there.", _linear)
-_gain_mistake("the outputs get length 1", "As long as x, not 1.", _behind)
-_gain_mistake("each output is compared with x, without the gains before it",
-              "Either the signal goes on with its gain, or it is compared with what entered this layer.", _unscaled)
-_gain_mistake("the gains are turned over", "Too long an output needs a gain below 1.",
-              lambda w, x, g: 1 / _step_by_step(w, x))
-_gain_mistake("one gain for all layers, so that only the end is right",
-              "Between the ends the sizes of the matrices still differ: each layer has a gain of its own.",
-              lambda w, x, g: _ended(np.ones(len(w)), w, x, g))
-_gain_mistake("one layer alone makes up for all of the others",
-              "The end is right, the way there is not: each layer has a gain of its own.",
-              lambda w, x, g: np.append(np.ones(len(w) - 1), 1 / _walk(np.ones(len(w)), w, x, g)[0][-1]))
-_gain_mistake("the gains of the first layers come last", "c[0] belongs to w[0].",
-              lambda w, x, g: _step_by_step(w, x)[::-1])
-_gain_mistake("the square of the gains", "A ratio of lengths, not of sums of squares.",
-              lambda w, x, g: _step_by_step(w, x)**2)
-_gain_mistake("the root of the gains", "A ratio of lengths, not its root.", lambda w, x, g: _step_by_step(w, x)**0.5)
+gain.mistake("all matrices as they are", "Each has another size: the gains undo it.", lambda w, x, g: np.ones(len(w)))
+gain.mistake("each matrix divided by its largest singular value",
+             "Then no vector grows, and behind each ReLU most shrink: the signal fades.",
+             lambda w, x, g: 1 / _largest(w))
+gain.mistake("√2 divided by the largest singular value",
+             "Right on average, for ReLU halves a mean square. Exactly right it is for no single x.",
+             lambda w, x, g: np.sqrt(2) / _largest(w))
+gain.mistake("He's factor for the deviation of the weights",
+             "Right on average over many drawings. Here x_L is to be exactly as long as x: measure it.",
+             lambda w, x, g: np.sqrt(2 / w.shape[1]) / w.std((1, 2)))
+gain.mistake("Glorot's factor for the deviation of the weights", "It has no regard to ReLU, which shortens.",
+             lambda w, x, g: np.sqrt(1 / w.shape[1]) / w.std((1, 2)))
+gain.mistake("divided by the Frobenius norm", "That is √n times the size of what a layer does to a typical vector.",
+             lambda w, x, g: 1 / np.linalg.norm(w, axis=(1, 2)))
+gain.mistake("measured in front of the ReLU", "The next layer reads what is behind the ReLU: measure there.", _linear)
+gain.mistake("the outputs get length 1", "As long as x, not 1.", _behind)
+gain.mistake("each output is compared with x, without the gains before it",
+             "Either the signal goes on with its gain, or it is compared with what entered this layer.", _unscaled)
+gain.mistake("the gains are turned over", "Too long an output needs a gain below 1.",
+             lambda w, x, g: 1 / _step_by_step(w, x))
+gain.mistake("one gain for all layers, so that only the end is right",
+             "Between the ends the sizes of the matrices still differ: each layer has a gain of its own.",
+             lambda w, x, g: _ended(np.ones(len(w)), w, x, g))
+gain.mistake("one layer alone makes up for all of the others",
+             "The end is right, the way there is not: each layer has a gain of its own.",
+             lambda w, x, g: np.append(np.ones(len(w) - 1), 1 / _walk(np.ones(len(w)), w, x, g)[0][-1]))
+gain.mistake("the gains of the first layers come last", "c[0] belongs to w[0].",
+             lambda w, x, g: _step_by_step(w, x)[::-1])
+gain.mistake("the square of the gains", "A ratio of lengths, not of sums of squares.",
+             lambda w, x, g: _step_by_step(w, x)**2)
+gain.mistake("the root of the gains", "A ratio of lengths, not its root.", lambda w, x, g: _step_by_step(w, x)**0.5)
 
 
 def _gain_layer(name, hint, layer=lambda matrix, a: _relu(matrix @ a), factor=lambda a, z: a / z):

@@ -290,39 +290,35 @@ def round_bfloat16(x):
     return bits.view(np.float32)
 
 
-def _bfloat16_mistake(name, hint, answer):
-    bfloat16.mistake(name, hint=hint)(answer)
-
-
 _TIES = "Of two that are equally near take the one whose last bit is 0."
-_bfloat16_mistake("cut off, not rounded", "Dropping the bits rounds towards 0. Ask which neighbour is nearer.",
-                  lambda x: _to_bits(x, 8, np.trunc))
-_bfloat16_mistake("ties go away from 0", _TIES, lambda x: _to_bits(x, 8, _half_up))
-_bfloat16_mistake("ties go towards 0", _TIES, lambda x: _to_bits(x, 8, lambda m: np.sign(m) * np.ceil(abs(m) - 0.5)))
-_bfloat16_mistake("ties go to the odd one", _TIES, lambda x: _to_bits(
-    x, 8, lambda m: np.where(m % 1 == 0.5, 2 * np.floor(m / 2) + 1, np.rint(m))))
-_bfloat16_mistake("ties go up", _TIES, lambda x: _to_bits(x, 8, lambda m: np.floor(m + 0.5)))
-_bfloat16_mistake("rounded away from 0", "Ask which neighbour is nearer.",
-                  lambda x: _to_bits(x, 8, lambda m: np.sign(m) * np.ceil(np.abs(m))))
-_bfloat16_mistake("rounded down", "Ask which neighbour is nearer.", lambda x: _to_bits(x, 8, np.floor))
-_bfloat16_mistake("rounded up", "Ask which neighbour is nearer.", lambda x: _to_bits(x, 8, np.ceil))
-_bfloat16_mistake("seven significant bits", "Seven are stored; the leading 1 is not, and counts too.",
-                  lambda x: _to_bits(x, 7))
-_bfloat16_mistake("nine significant bits", "The leading 1 and seven more: eight.", lambda x: _to_bits(x, 9))
-_bfloat16_mistake("float16, not bfloat16", "float16 has 11 significant bits and ends at 65,504.",
-                  lambda x: x.astype(np.float16).astype(float))
-_bfloat16_mistake("rounded twice, first to float16",
-                  "float16 makes ties where there were none. Round once, from the number itself.",
-                  lambda x: _to_bits(x.astype(np.float16)))
-_bfloat16_mistake("nothing is rounded", "Only eight significant bits stay.", lambda x: x)
-_bfloat16_mistake("rounded to whole numbers", "To eight significant bits, wherever the point is.", np.rint)
-_bfloat16_mistake("to a grid of 1/128 everywhere", "The grid is relative: its steps grow with the number.",
-                  lambda x: np.rint(x * 128) / 128)
-_bfloat16_mistake("half is added, and the dropped bits are still there",
-                  "After adding, set the lower 16 bits to 0: `& 0xFFFF0000`.",
-                  lambda x: (x.astype(np.float32).view(np.uint32) + np.uint32(0x7FFF)).view(np.float32))
-_bfloat16_mistake("the bits as an integer, not as a float", "Look at the bits as a float32 again: `.view(np.float32)`.",
-                  lambda x: _to_bits(x).astype(np.float32).view(np.uint32).astype(float))
+bfloat16.mistake("cut off, not rounded", "Dropping the bits rounds towards 0. Ask which neighbour is nearer.",
+                 lambda x: _to_bits(x, 8, np.trunc))
+bfloat16.mistake("ties go away from 0", _TIES, lambda x: _to_bits(x, 8, _half_up))
+bfloat16.mistake("ties go towards 0", _TIES, lambda x: _to_bits(x, 8, lambda m: np.sign(m) * np.ceil(abs(m) - 0.5)))
+bfloat16.mistake("ties go to the odd one", _TIES, lambda x: _to_bits(
+   x, 8, lambda m: np.where(m % 1 == 0.5, 2 * np.floor(m / 2) + 1, np.rint(m))))
+bfloat16.mistake("ties go up", _TIES, lambda x: _to_bits(x, 8, lambda m: np.floor(m + 0.5)))
+bfloat16.mistake("rounded away from 0", "Ask which neighbour is nearer.",
+                 lambda x: _to_bits(x, 8, lambda m: np.sign(m) * np.ceil(np.abs(m))))
+bfloat16.mistake("rounded down", "Ask which neighbour is nearer.", lambda x: _to_bits(x, 8, np.floor))
+bfloat16.mistake("rounded up", "Ask which neighbour is nearer.", lambda x: _to_bits(x, 8, np.ceil))
+bfloat16.mistake("seven significant bits", "Seven are stored; the leading 1 is not, and counts too.",
+                 lambda x: _to_bits(x, 7))
+bfloat16.mistake("nine significant bits", "The leading 1 and seven more: eight.", lambda x: _to_bits(x, 9))
+bfloat16.mistake("float16, not bfloat16", "float16 has 11 significant bits and ends at 65,504.",
+                 lambda x: x.astype(np.float16).astype(float))
+bfloat16.mistake("rounded twice, first to float16",
+                 "float16 makes ties where there were none. Round once, from the number itself.",
+                 lambda x: _to_bits(x.astype(np.float16)))
+bfloat16.mistake("nothing is rounded", "Only eight significant bits stay.", lambda x: x)
+bfloat16.mistake("rounded to whole numbers", "To eight significant bits, wherever the point is.", np.rint)
+bfloat16.mistake("to a grid of 1/128 everywhere", "The grid is relative: its steps grow with the number.",
+                 lambda x: np.rint(x * 128) / 128)
+bfloat16.mistake("half is added, and the dropped bits are still there",
+                 "After adding, set the lower 16 bits to 0: `& 0xFFFF0000`.",
+                 lambda x: (x.astype(np.float32).view(np.uint32) + np.uint32(0x7FFF)).view(np.float32))
+bfloat16.mistake("the bits as an integer, not as a float", "Look at the bits as a float32 again: `.view(np.float32)`.",
+                 lambda x: _to_bits(x).astype(np.float32).view(np.uint32).astype(float))
 
 
 @bfloat16.accepted("taken apart and put together")
@@ -368,7 +364,7 @@ def _scale_cases(rng, turn):
     """
     rows, columns = unequal(rng, 34, 40)
     width, top = (22, 35)[turn % 2], int((-6, -31, 20, -18, -39)[turn % 5]) + int(rng.integers(0, 3))
-    g = np.exp2(top - width * rng.random((rows, columns)) ** 1.0) * rng.choice([-1, 1], (rows, columns))
+    g = np.exp2(top - width * rng.random((rows, columns))) * rng.choice([-1, 1], (rows, columns))
     g[rng.random(g.shape) < 0.1] = 0
     place = rng.permutation(g.size)[:3]
     g.flat[place[0]] = -(1.7, 1.2)[turn // 2 % 2] * 2.0**top
@@ -408,53 +404,50 @@ def loss_scale(g):
     return 2.0 ** np.floor(np.log2(most))
 
 
-def _scale_mistake(name, hint, answer):
-    scale_of.mistake(name, hint=hint)(answer)
-
-
 _FIXED = "No fixed scale serves every gradient: look at the largest number of g."
-_scale_mistake("no scale", "The numbers below 6e-8 become 0. Lift them all.", lambda g: 1.0)
-_scale_mistake("always 1,024", _FIXED, lambda g: 1024.0)
-_scale_mistake("always 65,536", _FIXED, lambda g: 65536.0)
-_scale_mistake("not a power of two", "Only a power of two leaves the digits as they are: round its exponent down.",
-               lambda g: 65504 / np.abs(g).max())
-_scale_mistake("the largest is taken with its sign", "The largest in size may be negative: `np.abs`.",
-               lambda g: 2.0 ** np.floor(np.log2(65504 / g.max())))
-_scale_mistake("the exponent is rounded up", "Then the largest number is beyond 65,504. Round down.",
-               lambda g: 2.0 ** np.ceil(np.log2(65504 / np.abs(g).max())))
-_scale_mistake("the exponent is rounded to the nearest", "Where that is up, the largest is beyond 65,504. Round down.",
-               lambda g: 2.0 ** np.round(np.log2(65504 / np.abs(g).max())))
-_scale_mistake("the exponent is rounded towards 0", "`int` rounds a negative exponent up. Use `np.floor`.",
-               lambda g: 2.0 ** np.trunc(np.log2(65504 / np.abs(g).max())))
-_scale_mistake("the largest is brought to 1",
-               "Below 1 float16 has 24 powers of two, above it 16 more, which are not used so.",
-               lambda g: 2.0 ** -np.ceil(np.log2(np.abs(g).max())))
-_scale_mistake("the smallest is brought to where float16 begins",
-               "Look at the large end: one that becomes infinite spoils the step, a few that become 0 do not.",
-               lambda g: 2.0 ** np.ceil(np.log2(2.0**-14 / np.abs(g[g != 0]).min())))
-_scale_mistake("the exponent, not the power", "S is 2 to this power.",
-               lambda g: np.abs(np.floor(np.log2(65504 / np.abs(g).max()))) + 1)
-_scale_mistake("the mean is brought to 1", "The mean says nothing about the largest number.",
-               lambda g: 2.0 ** -np.round(np.log2(np.abs(g).mean())))
-_scale_mistake("the inverse", "The gradient is multiplied by S.",
-               lambda g: 2.0 ** np.ceil(np.log2(np.abs(g).max() / 65504)))
+scale_of.mistake("no scale", "The numbers below 6e-8 become 0. Lift them all.", lambda g: 1.0)
+scale_of.mistake("always 1,024", _FIXED, lambda g: 1024.0)
+scale_of.mistake("always 65,536", _FIXED, lambda g: 65536.0)
+scale_of.mistake("not a power of two", "Only a power of two leaves the digits as they are: round its exponent down.",
+                 lambda g: 65504 / np.abs(g).max())
+scale_of.mistake("the largest is taken with its sign", "The largest in size may be negative: `np.abs`.",
+                 lambda g: 2.0 ** np.floor(np.log2(65504 / g.max())))
+scale_of.mistake("the exponent is rounded up", "Then the largest number is beyond 65,504. Round down.",
+                 lambda g: 2.0 ** np.ceil(np.log2(65504 / np.abs(g).max())))
+scale_of.mistake("the exponent is rounded to the nearest",
+                 "Where that is up, the largest is beyond 65,504. Round down.",
+                 lambda g: 2.0 ** np.round(np.log2(65504 / np.abs(g).max())))
+scale_of.mistake("the exponent is rounded towards 0", "`int` rounds a negative exponent up. Use `np.floor`.",
+                 lambda g: 2.0 ** np.trunc(np.log2(65504 / np.abs(g).max())))
+scale_of.mistake("the largest is brought to 1",
+                 "Below 1 float16 has 24 powers of two, above it 16 more, which are not used so.",
+                 lambda g: 2.0 ** -np.ceil(np.log2(np.abs(g).max())))
+scale_of.mistake("the smallest is brought to where float16 begins",
+                 "Look at the large end: one that becomes infinite spoils the step, a few that become 0 do not.",
+                 lambda g: 2.0 ** np.ceil(np.log2(2.0**-14 / np.abs(g[g != 0]).min())))
+scale_of.mistake("the exponent, not the power", "S is 2 to this power.",
+                 lambda g: np.abs(np.floor(np.log2(65504 / np.abs(g).max()))) + 1)
+scale_of.mistake("the mean is brought to 1", "The mean says nothing about the largest number.",
+                 lambda g: 2.0 ** -np.round(np.log2(np.abs(g).mean())))
+scale_of.mistake("the inverse", "The gradient is multiplied by S.",
+                 lambda g: 2.0 ** np.ceil(np.log2(np.abs(g).max() / 65504)))
 
-_scale_mistake("always 65,504", _FIXED + " And it is to be a power of two.", lambda g: 65504.0)
-_scale_mistake("the largest number of g", "It is what must stay below 65,504 when it is multiplied by S.",
-               lambda g: np.abs(g).max())
-_scale_mistake("the largest number, divided by 65,504", "The other way round: S times the largest is at most 65,504.",
-               lambda g: np.abs(g).max() / 65504)
-_scale_mistake("always 2", _FIXED, lambda g: 2.0)
-_scale_mistake("multiplied by the largest, not divided", "S times the largest is at most 65,504: divide.",
-               lambda g: 2.0 ** np.floor(np.log2(65504 * np.abs(g).max())))
-_scale_mistake("65,504 does not come in", "S times the largest may be as large as 65,504.",
-               lambda g: 2.0 ** np.floor(np.log2(np.abs(g).max())))
-_scale_mistake("a square in place of the size", "`np.abs`: the largest in size, not its square.",
-               lambda g: 2.0 ** np.floor(np.log2(65504 / np.square(g).max())))
-_scale_mistake("twice the exponent", "S is 2 to the power of the exponent, not times it.",
-               lambda g: 2.0 * abs(np.floor(np.log2(65504 / np.abs(g).max()))))
-_scale_mistake("another base than 2", "The exponent was taken with base 2: so is the power.",
-               lambda g: 3.0 ** np.floor(np.log2(65504 / np.abs(g).max())))
+scale_of.mistake("always 65,504", _FIXED + " And it is to be a power of two.", lambda g: 65504.0)
+scale_of.mistake("the largest number of g", "It is what must stay below 65,504 when it is multiplied by S.",
+                 lambda g: np.abs(g).max())
+scale_of.mistake("the largest number, divided by 65,504", "The other way round: S times the largest is at most 65,504.",
+                 lambda g: np.abs(g).max() / 65504)
+scale_of.mistake("always 2", _FIXED, lambda g: 2.0)
+scale_of.mistake("multiplied by the largest, not divided", "S times the largest is at most 65,504: divide.",
+                 lambda g: 2.0 ** np.floor(np.log2(65504 * np.abs(g).max())))
+scale_of.mistake("65,504 does not come in", "S times the largest may be as large as 65,504.",
+                 lambda g: 2.0 ** np.floor(np.log2(np.abs(g).max())))
+scale_of.mistake("a square in place of the size", "`np.abs`: the largest in size, not its square.",
+                 lambda g: 2.0 ** np.floor(np.log2(65504 / np.square(g).max())))
+scale_of.mistake("twice the exponent", "S is 2 to the power of the exponent, not times it.",
+                 lambda g: 2.0 * abs(np.floor(np.log2(65504 / np.abs(g).max()))))
+scale_of.mistake("another base than 2", "The exponent was taken with base 2: so is the power.",
+                 lambda g: 3.0 ** np.floor(np.log2(65504 / np.abs(g).max())))
 
 scale_of.accepted("half of the largest")(lambda g: 2.0 ** (np.floor(np.log2(65504 / np.abs(g).max())) - 1))
 
@@ -584,10 +577,6 @@ def place_checkpoints(sizes, bound):
             return starts
 
 
-def _place_mistake(name, hint, answer):
-    place.mistake(name, hint=hint)(answer)
-
-
 def _by_bytes(sizes, bound, share):
     """A new segment as soon as the one that runs would hold more than a share of the bound."""
     starts, held = [0], 0
@@ -599,24 +588,24 @@ def _by_bytes(sizes, bound, share):
     return starts
 
 
-_place_mistake("√n segments of equal length", "That is best where all inputs are equal. Here they are not.",
-               lambda sizes, bound: _equal(len(sizes), max(1, round(len(sizes)**0.5))))
-_place_mistake("√n segments, rounded down", "That is best where all inputs are equal. Here they are not.",
-               lambda sizes, bound: list(range(0, len(sizes), max(1, int(len(sizes)**0.5)))))
-_place_mistake("everything is kept",
-               "One segment alone keeps all its inputs, and checkpoints at all layers are all inputs. Take some.",
-               lambda sizes, bound: [0])
-_place_mistake("two halves", "More segments, and not of equal length.", lambda sizes, bound: [0, len(sizes) // 2])
-_place_mistake("a new segment when the one that runs alone reaches the bound",
-               "The checkpoints before it take their share of the bound too.",
-               lambda sizes, bound: _by_bytes(sizes, bound, 1))
-_place_mistake("segments of half the bound", "What the checkpoints take differs from segment to segment.",
-               lambda sizes, bound: _by_bytes(sizes, bound, 0.5))
-_place_mistake("the largest inputs are the checkpoints", "A checkpoint is cheap where the input is small.",
-               lambda sizes, bound: sorted({0, *(int(i) for i in np.argsort(sizes)[-int(len(sizes)**0.5):])}))
-_place_mistake("the smallest inputs are the checkpoints",
-               "They are cheap, but a segment between them may be long. Both count.",
-               lambda sizes, bound: sorted({0, *(int(i) for i in np.argsort(sizes)[:int(len(sizes)**0.5)])}))
+place.mistake("√n segments of equal length", "That is best where all inputs are equal. Here they are not.",
+              lambda sizes, bound: _equal(len(sizes), max(1, round(len(sizes)**0.5))))
+place.mistake("√n segments, rounded down", "That is best where all inputs are equal. Here they are not.",
+              lambda sizes, bound: list(range(0, len(sizes), max(1, int(len(sizes)**0.5)))))
+place.mistake("everything is kept",
+              "One segment alone keeps all its inputs, and checkpoints at all layers are all inputs. Take some.",
+              lambda sizes, bound: [0])
+place.mistake("two halves", "More segments, and not of equal length.", lambda sizes, bound: [0, len(sizes) // 2])
+place.mistake("a new segment when the one that runs alone reaches the bound",
+              "The checkpoints before it take their share of the bound too.",
+              lambda sizes, bound: _by_bytes(sizes, bound, 1))
+place.mistake("segments of half the bound", "What the checkpoints take differs from segment to segment.",
+              lambda sizes, bound: _by_bytes(sizes, bound, 0.5))
+place.mistake("the largest inputs are the checkpoints", "A checkpoint is cheap where the input is small.",
+              lambda sizes, bound: sorted({0, *(int(i) for i in np.argsort(sizes)[-int(len(sizes)**0.5):])}))
+place.mistake("the smallest inputs are the checkpoints",
+              "They are cheap, but a segment between them may be long. Both count.",
+              lambda sizes, bound: sorted({0, *(int(i) for i in np.argsort(sizes)[:int(len(sizes)**0.5)])}))
 
 
 def _first_fit(sizes, bound):
@@ -630,9 +619,9 @@ def _first_fit(sizes, bound):
     return starts
 
 
-_place_mistake("each segment as long as the bound allows",
-               "A segment that ends earlier, before a small input, makes a cheaper checkpoint for all that follow.",
-               _first_fit)
+place.mistake("each segment as long as the bound allows",
+              "A segment that ends earlier, before a small input, makes a cheaper checkpoint for all that follow.",
+              _first_fit)
 
 
 def _ways(sizes, bound, fits, last=None):
@@ -646,17 +635,17 @@ def _ways(sizes, bound, fits, last=None):
 
 
 _CHECKPOINTS = "While a segment is at work, the checkpoints before it are in memory too."
-_place_mistake("the checkpoints are not counted", _CHECKPOINTS,
-               lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: inside))
-_place_mistake("the checkpoints are not counted, but at the last segment", _CHECKPOINTS,
-               lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: inside,
-                                          lambda kept, inside: kept + inside))
-_place_mistake("the checkpoints before the last segment are not counted", _CHECKPOINTS,
-               lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: kept + inside,
-                                          lambda kept, inside: inside))
-_place_mistake("what lies inside a segment is not counted, but in the last",
-               "A segment at work keeps the inputs of all its layers.",
-               lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: kept, lambda kept, inside: kept + inside))
+place.mistake("the checkpoints are not counted", _CHECKPOINTS,
+              lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: inside))
+place.mistake("the checkpoints are not counted, but at the last segment", _CHECKPOINTS,
+              lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: inside,
+                                         lambda kept, inside: kept + inside))
+place.mistake("the checkpoints before the last segment are not counted", _CHECKPOINTS,
+              lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: kept + inside,
+                                         lambda kept, inside: inside))
+place.mistake("what lies inside a segment is not counted, but in the last",
+              "A segment at work keeps the inputs of all its layers.",
+              lambda sizes, bound: _ways(sizes, bound, lambda kept, inside: kept, lambda kept, inside: kept + inside))
 
 
 @place.accepted("all choices, one by one")

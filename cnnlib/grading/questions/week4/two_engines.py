@@ -240,8 +240,8 @@ def _difference_case(rng, turn):
 
     What differs: a little (many of the small ones are below the tolerance in absolute terms); with errors that cancel
     in a sum; by a longer vector; where the reference is zero; in one number only, so that a sum of absolute values is
-    still below the tolerance. What agrees and looks otherwise: large numbers; one
-    number near zero; one number alone off by twice the tolerance; zeros.
+    still below the tolerance. What agrees and looks otherwise: large numbers; one number near zero; one number alone
+    off by twice the tolerance; zeros.
     """
     n, tolerance = 9, (1e-3, 1e-2, 0.5)[turn % 3]
 
@@ -727,33 +727,29 @@ def depthwise_weight(w):
     return w.transpose(2, 3, 0, 1).reshape(channels * each, 1, k_h, k_w)
 
 
-def _depthwise_mistake(name, hint, answer):
-    depthwise.mistake(name, hint=hint)(answer)
-
-
-_depthwise_mistake("the kernels of one channel do not lie side by side",
-                   "Output c·M + m: all kernels of channel 0 come first, so the channel runs more slowly.",
-                   lambda w: _depthwise(w, "mcuv"))
-_depthwise_mistake("rows and columns of the kernels are exchanged", "The taps keep their order: (k_h, k_w).",
-                   lambda w: _depthwise(w, "cmvu"))
-_depthwise_mistake("the kernels are in another order, and rows and columns are exchanged",
-                   "(C, M, k_h, k_w) before the reshape. Reversing all axes is not it.",
-                   lambda w: _depthwise(w, "mcvu"))
-_depthwise_mistake("reshaped, not transposed", "A reshape keeps the numbers in order: it tears the kernels apart.",
-                   lambda w: np.reshape(w, (-1, 1, *np.shape(w)[:2])))
-_depthwise_mistake("taken for a full convolution",
-                   "(M, C, k_h, k_w) would be M kernels that each read all channels. Here each reads one.",
-                   lambda w: np.transpose(w, (3, 2, 0, 1)))
-_depthwise_mistake("channels and kernels are not joined", "C·M kernels in one axis, and an axis of length 1.",
-                   lambda w: np.transpose(w, (2, 3, 0, 1)))
-_depthwise_mistake("the axis of length 1 is missing", "A kernel of a group reads one plane: (C·M, 1, k_h, k_w).",
-                   lambda w: _depthwise(w, "cmuv")[:, 0])
-_depthwise_mistake("the axis of length 1 stands in front", "The kernels come first, then the planes that each reads.",
-                   lambda w: _depthwise(w, "cmuv").swapaxes(0, 1))
-_depthwise_mistake("the kernels are flipped", "Both libraries correlate.",
-                   lambda w: _depthwise(w, "cmuv")[..., ::-1, ::-1])
-_depthwise_mistake("the taps come first", "Kernels first, taps last.",
-                   lambda w: np.transpose(_depthwise(w, "cmuv"), (2, 3, 1, 0)))
+depthwise.mistake("the kernels of one channel do not lie side by side",
+                  "Output c·M + m: all kernels of channel 0 come first, so the channel runs more slowly.",
+                  lambda w: _depthwise(w, "mcuv"))
+depthwise.mistake("rows and columns of the kernels are exchanged", "The taps keep their order: (k_h, k_w).",
+                  lambda w: _depthwise(w, "cmvu"))
+depthwise.mistake("the kernels are in another order, and rows and columns are exchanged",
+                  "(C, M, k_h, k_w) before the reshape. Reversing all axes is not it.",
+                  lambda w: _depthwise(w, "mcvu"))
+depthwise.mistake("reshaped, not transposed", "A reshape keeps the numbers in order: it tears the kernels apart.",
+                  lambda w: np.reshape(w, (-1, 1, *np.shape(w)[:2])))
+depthwise.mistake("taken for a full convolution",
+                  "(M, C, k_h, k_w) would be M kernels that each read all channels. Here each reads one.",
+                  lambda w: np.transpose(w, (3, 2, 0, 1)))
+depthwise.mistake("channels and kernels are not joined", "C·M kernels in one axis, and an axis of length 1.",
+                  lambda w: np.transpose(w, (2, 3, 0, 1)))
+depthwise.mistake("the axis of length 1 is missing", "A kernel of a group reads one plane: (C·M, 1, k_h, k_w).",
+                  lambda w: _depthwise(w, "cmuv")[:, 0])
+depthwise.mistake("the axis of length 1 stands in front", "The kernels come first, then the planes that each reads.",
+                  lambda w: _depthwise(w, "cmuv").swapaxes(0, 1))
+depthwise.mistake("the kernels are flipped", "Both libraries correlate.",
+                  lambda w: _depthwise(w, "cmuv")[..., ::-1, ::-1])
+depthwise.mistake("the taps come first", "Kernels first, taps last.",
+                  lambda w: np.transpose(_depthwise(w, "cmuv"), (2, 3, 1, 0)))
 
 
 @depthwise.accepted("kernel by kernel")
