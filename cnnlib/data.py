@@ -87,6 +87,16 @@ def photo(name, size=None, gray=False, crop=None):
     return np.clip(image, 0, 1)
 
 
+def photos(names, size, crop=0.875):
+    """Photographs as networks for ImageNet take them: the square in the middle, in three channels.
+
+    names: of `PHOTOS`; one in gray gets three equal channels.  size: of a side, in pixels.  crop: as in `photo`.
+    Returns float32 (len(names), 3, size, size) in [0, 1].  Raises ValueError as `photo` does.
+    """
+    images = [photo(name, (size, size), crop=crop) for name in names]
+    return np.stack([np.moveaxis(image, -1, 0) if image.ndim == 3 else np.stack([image] * 3) for image in images])
+
+
 # The photographs behind the scenes; "page" and "text" are left out, for they hold ink of their own.
 SCENE_PHOTOS = {
     True: ("astronaut", "brick", "camera", "chelsea", "china", "coins", "grass", "hubble_deep_field", "moon", "rocket"),

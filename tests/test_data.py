@@ -41,6 +41,17 @@ def test_a_crop_is_the_square_in_the_middle():
             data.photo("coffee", crop=bad)
 
 
+def test_photographs_for_a_network_are_squares_of_three_channels():
+    names = ["coffee", "camera"]                                         # one in colour, one in gray
+    for image, name in zip(data.photos(names, 17), names, strict=True):
+        one = data.photo(name, (17, 17), crop=0.875)
+        for channel in range(3):
+            np.testing.assert_array_equal(image[channel], one[..., channel] if one.ndim == 3 else one)
+    assert data.photos(names, 9, crop=1.0).shape == (2, 3, 9, 9) and data.photos(names, 9).dtype == np.float32
+    with pytest.raises(ValueError, match="photo: name must be one of"):
+        data.photos(["coffee", "tea"], 9)
+
+
 def test_imagenet_has_a_thousand_labels():
     labels = data.imagenet_labels()
     assert len(labels) == 1000 and labels[281] == "tabby" and labels[967] == "espresso"
