@@ -91,8 +91,11 @@ def photos(names, size, crop=0.875):
     """Photographs as networks for ImageNet take them: the square in the middle, in three channels.
 
     names: of `PHOTOS`; one in gray gets three equal channels.  size: of a side, in pixels.  crop: as in `photo`.
-    Returns float32 (len(names), 3, size, size) in [0, 1].  Raises ValueError as `photo` does.
+    Returns float32 (len(names), 3, size, size) in [0, 1].
+    Raises ValueError as `photo` does, and where names is no list of them.
     """
+    if isinstance(names, str) or not len(names):
+        raise ValueError(f"photos: names must be a list of names, got {names!r}")
     images = [photo(name, (size, size), crop=crop) for name in names]
     return np.stack([np.moveaxis(image, -1, 0) if image.ndim == 3 else np.stack([image] * 3) for image in images])
 
