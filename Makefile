@@ -7,7 +7,7 @@ SUBMISSIONS ?= $(CLASS)
 WEEK ?= 1
 OUT ?= $(SUBMISSIONS:/=)-grades
 
-.PHONY: help book serve lab exercises grade test tools test-nbgrader bench bench-architectures bench-grading lock clean
+.PHONY: help book serve lab exercises weights grade test tools test-nbgrader bench bench-architectures bench-grading lock clean
 
 help:
 	@echo "make book        build the book (open _build/html/index.html)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lab         open JupyterLab on an exercise sheet  (WEEK=2 for that of another week)"
 	@echo "make grade       mark a class  (SUBMISSIONS=folder OUT=folder; without them a small class of samples)"
 	@echo "make exercises   write each question into the sheets, the solutions and the chapters"
+	@echo "make weights     train the course's own weights anew, from seeds, into weights/  (NAMES=\"…\" for some of them)"
 	@echo "make serve       serve the built book on this machine"
 	@echo "make bench       time the NumPy code against PyTorch; make bench-grading: the grader against nbgrader"
 	@echo "make bench-architectures   size, speed and accuracy of every network of the course (half an hour)"
@@ -39,6 +40,9 @@ lab: $(STAMP)
 
 exercises: $(STAMP)
 	$(BIN)/python -m cnnlib.grading exercises
+
+weights: $(STAMP)
+	$(BIN)/python scripts/make_weights.py $(NAMES)
 
 grade: $(STAMP)
 	$(if $(filter $(CLASS),$(SUBMISSIONS)),$(BIN)/python scripts/sample_class.py $(CLASS))

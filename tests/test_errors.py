@@ -16,6 +16,7 @@ import torch
 import cnnlib
 from cnnlib import data, figures, geometry, modes, testing, training
 from cnnlib.blocks import DepthwiseSeparable
+from cnnlib.generative import digit_classifier
 from cnnlib.grading import Question, check, questions, sheet
 from cnnlib.scratch import functional, groups, lenet, nn, quantization, signal
 from cnnlib.scratch.functional import random
@@ -107,7 +108,7 @@ BAD = [
 ]
 
 
-FOLDERS = ("scratch", "blocks", "architectures", "training", "interpret")
+FOLDERS = ("scratch", "blocks", "architectures", "training", "interpret", "generative")
 PATHS = [*ROOT.glob("tests/test_*.py"),
          *(path for name in FOLDERS for path in ROOT.glob(f"tests/{name}/**/test_*.py"))]
 MODULES = [importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
@@ -146,7 +147,8 @@ def test_assert_close_names_the_index_and_both_numbers():
 
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
-    data.digits, data.imagenet_labels, data.DataUnavailable, modes.in_mode, training.History, figures.use_style,
+    data.digits, data.imagenet_labels, digit_classifier, data.DataUnavailable, modes.in_mode, training.History,
+    figures.use_style,
     figures.annotate_values, figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet,
     sheet.write_exercises,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
