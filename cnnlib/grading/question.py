@@ -127,6 +127,17 @@ class Question:
         got, expected = np.asarray(got), np.asarray(expected)
         return got.shape == expected.shape and bool(np.all(general.close(got, expected, self.tolerance)))
 
+    def numbers_of(self, mistake, arguments):
+        """What a known mistake gives for these arguments.  → array, or None where it breaks on them"""
+        try:
+            return self.numbers(mistake.function(*copy.deepcopy(arguments)), arguments)
+        except Exception:
+            return None
+
+    def _gives(self, mistake, arguments, answer):
+        numbers = self.numbers_of(mistake, arguments)
+        return numbers is not None and self.same(numbers, answer)
+
     def right(self, answer, arguments):
         """Whether this is a right answer to these arguments. What cannot be measured is none."""
         try:
@@ -160,12 +171,8 @@ class Question:
         if all(self.same(answers[i], expected[i]) for i in given):
             return None                                                  # nothing wrong among the numbers
         for mistake in self.mistakes:
-            try:
-                if all(self.same(self.numbers(mistake.function(*copy.deepcopy(cases[i])), cases[i]), answers[i])
-                       for i in given):
-                    return mistake
-            except Exception:                                            # this wrong way breaks on these inputs
-                continue
+            if all(self._gives(mistake, cases[i], answers[i]) for i in given):
+                return mistake
         if self.measure is not None:                                     # the general ones are about arrays
             return None
         found = general.mistake([answers[i] for i in given], [expected[i] for i in given], self.tolerance)

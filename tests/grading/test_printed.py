@@ -19,8 +19,10 @@ from cnnlib.scratch import signal as ours
 from tests.grading.alarm import in_time
 from tests.grading.alone import alone
 from tests.grading.own import by_hand
+from tests.grading.remembered import remembered  # noqa: F401
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.usefixtures("remembered")
 SECONDS = 1                      # for an assignment, and for a function on the cases of a question
 NOTEBOOKS = [(week, path) for week in WEEKS for path in sorted(ROOT.glob(f"chapters/week{week}_*/*.ipynb"))]
 FOLDED = {"hide-input", "hide-cell", "remove-cell", "remove-input", "solution"}

@@ -11,9 +11,11 @@ import pytest
 from cnnlib.grading import Question, check
 from cnnlib.grading.questions import MODULES, WEEKS
 from tests.grading import own
+from tests.grading.remembered import remembered  # noqa: F401
 from tests.grading.well_made import faults, named
 from tests.marked import backticks
 
+pytestmark = pytest.mark.usefixtures("remembered")
 QUESTIONS = [question for questions in WEEKS.values() for question in questions]
 MISTAKES = [(question, mistake) for question in QUESTIONS for mistake in question.mistakes]
 ALTERNATIVES = [(question, name) for question in QUESTIONS for name in question.alternatives]
