@@ -10,7 +10,7 @@ OUT ?= $(SUBMISSIONS:/=)-grades
 .PHONY: help book serve lab exercises weights grade test tools test-nbgrader bench bench-architectures bench-grading lock clean
 
 help:
-	@echo "make book        build the book (open _build/html/index.html)"
+	@echo "make book        run the notebooks with nbval and build the book (open _build/html/index.html)"
 	@echo "make test        prove all of it: code, notebooks, exercises, the built pages in a browser"
 	@echo "make lab         open JupyterLab on an exercise sheet  (WEEK=2 for that of another week)"
 	@echo "make grade       mark a class  (SUBMISSIONS=folder OUT=folder; without them a small class of samples)"
@@ -62,11 +62,12 @@ _build/nbgrader/.installed: Makefile $(STAMP)
 test-nbgrader: _build/nbgrader/.installed
 	$(BIN)/python -m pytest tests/grading/test_nbgrader.py -rs
 
-# Two notebooks at a time on two cores: one thread each, or they fight for the cores. The built pages are tested too.
+# make book has run with nbval each notebook of the book that was not as it was; here come the solutions, the code and the
+# built pages. One thread each, or they fight for the cores.
 # loadscope: a file goes to one core as a whole, since the cells of a notebook need their kernel and the pages their
 # browser. The files with most tests come first, so that a long one (test_operations.py) keeps nobody waiting at the end.
 test: book tools _build/nbgrader/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax -rs tests solutions
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/scratch.py

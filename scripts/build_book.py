@@ -1,4 +1,4 @@
-"""Build the book: execute what changed, in parallel, then let Jupyter Book render it; any warning is an error.
+"""Build the book: nbval runs what changed, in parallel, then Jupyter Book renders it; any warning is an error.
 
 Jupyter Book's cache looks only at the code cells of a notebook. So a stamp over cnnlib and the pins decides here
 whether the cache still holds: when either changed, all notebooks run again.
@@ -14,12 +14,11 @@ from pathlib import Path
 import yaml
 from address import published, repository
 from jupyter_cache import get_cache
-from jupyter_cache.executors import load_executor
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 CACHE = BUILD / ".jupyter_cache"
-TIMEOUT = 600                # seconds a cell may take, as in _config.yml
+TIMEOUT = 600                # seconds a cell may take
 
 
 def fingerprint(*patterns):
@@ -37,22 +36,22 @@ def changed(stamp, value):
 
 
 def execute_notebooks():
-    """Fill Jupyter Book's cache, as many notebooks at a time as there are cores, one thread each."""
+    """Run with nbval what is not in Jupyter Book's cache: as many notebooks as there are cores, one thread each.
+
+    `keep_outputs` puts into the cache what they show, so that none runs once to be tested and once to be rendered.
+    """
     os.environ.update(dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1"))
     profile = BUILD / ".ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40     # no warning for each kernel\n")
     os.environ["IPYTHONDIR"] = str(BUILD / ".ipython")
     cache = get_cache(str(CACHE))
-    pages = [*ROOT.glob("chapters/*/*.ipynb"), *ROOT.glob("exercises/*.ipynb")]
-    notebooks = sorted(map(str, pages))
-    for path in notebooks:
-        cache.add_nb_to_project(path)
-    result = load_executor("local-parallel", cache).run_and_cache(filter_uris=notebooks, timeout=TIMEOUT)
-    for path in result.errored + result.excepted:
-        traceback = cache.get_project_record(path).traceback
-        print(f"{path} did not run to its end.\n{traceback or ''}", file=sys.stderr)
-    return not result.errored + result.excepted
+    for path in sorted([*ROOT.glob("chapters/*/*.ipynb"), *ROOT.glob("exercises/*.ipynb")]):
+        cache.add_nb_to_project(str(path))
+    waiting = [record.uri for record in cache.list_unexecuted()]
+    command = [sys.executable, "-m", "pytest", "-p", "scripts.keep_outputs", "--nbval-lax", "-n", "auto", "--dist",
+               "loadscope", f"--nbval-cell-timeout={TIMEOUT}", "--quiet", *waiting]
+    return not waiting or subprocess.run(command, cwd=ROOT).returncode == 0
 
 
 def configuration():

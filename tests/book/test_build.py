@@ -21,7 +21,7 @@ def small_book(tmp_path):
     """A book of one notebook that prints what cnnlib says, built by the real script."""
     for folder in ("scripts", "cnnlib", "chapters/week"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("build_book.py", "address.py"):
+    for name in ("build_book.py", "keep_outputs.py", "address.py"):
         shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     (tmp_path / "_config.yml").write_text(
         "title: Small\nonly_build_toc_files: true\nexecute: {execute_notebooks: cache, raise_on_error: true}\n"
@@ -60,6 +60,35 @@ def test_a_change_of_the_code_runs_the_notebooks_again(small_book):
     assert status == 0 and "cnnlib says second" in page(small_book), log
 
 
+def test_a_notebook_runs_once_to_be_tested_and_rendered_and_again_when_it_is_changed(small_book):
+    count = "import pathlib\nwith pathlib.Path('runs.txt').open('a') as file:\n    print('one more', file=file)\n"
+    show = "import cnnlib\nprint('run', len(pathlib.Path('runs.txt').read_text().split('\\n')) - 1)"
+    write_notebook(small_book, "# Page", count + show)
+    for shown in (1, 1):
+        status, log = build(small_book)
+        assert status == 0 and f"run {shown}" in page(small_book), log
+    write_notebook(small_book, "# Page\n\nOther words alone change nothing that ran.", count + show)
+    status, log = build(small_book)
+    assert status == 0 and "run 1" in page(small_book) and "Other words" in page(small_book), log
+    write_notebook(small_book, "# Page", count + show + "\n1 + 1")
+    status, log = build(small_book)
+    assert status == 0 and "run 2" in page(small_book), log
+
+
+def test_a_checked_output_that_differs_fails_the_build(small_book):
+    path = small_book / "chapters" / "week" / "page.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cell = notebook.cells[1]
+    cell.metadata["tags"], cell.execution_count = ["nbval-check-output"], 1
+    for text, fails in (("cnnlib says first\n", False), ("cnnlib says nothing\n", True)):
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+        nbformat.write(notebook, path)
+        shutil.rmtree(small_book / "_build", ignore_errors=True)
+        status, log = build(small_book)
+        assert bool(status) == fails, log
+        assert not fails or "cnnlib says nothing" in log
+
+
 def test_the_buttons_come_from_the_address_and_go_with_it(small_book):
     def links():
         status, log = build(small_book)
@@ -77,7 +106,7 @@ def test_the_buttons_come_from_the_address_and_go_with_it(small_book):
 def test_an_error_in_a_notebook_fails_the_build_and_is_shown(small_book):
     write_notebook(small_book, "# Page", "assert 1 + 1 == 3, 'the claim does not hold'")
     status, log = build(small_book)
-    assert status != 0 and "the claim does not hold" in log and "page.ipynb did not run to its end" in log
+    assert status != 0 and "the claim does not hold" in log and "FAILED chapters/week/page.ipynb::Cell 0" in log
 
 
 def test_a_warning_fails_the_build_also_the_second_time(small_book):
