@@ -49,8 +49,8 @@ def execute_notebooks():
     for path in sorted([*ROOT.glob("chapters/*/*.ipynb"), *ROOT.glob("exercises/*.ipynb")]):
         cache.add_nb_to_project(str(path))
     waiting = [record.uri for record in cache.list_unexecuted()]
-    command = [sys.executable, "-m", "pytest", "-p", "scripts.keep_outputs", "--nbval-lax", "-n", "auto", "--dist",
-               "loadscope", f"--nbval-cell-timeout={TIMEOUT}", "--quiet", *waiting]
+    command = [sys.executable, "-m", "pytest", "-p", "scripts.keep_outputs", "-p", "no:cacheprovider", "--nbval-lax",
+               "-n", "auto", "--dist", "loadscope", f"--nbval-cell-timeout={TIMEOUT}", "--quiet", *waiting]
     return not waiting or subprocess.run(command, cwd=ROOT).returncode == 0
 
 
