@@ -70,7 +70,9 @@ for _name, _hint, _function in [
         ("one step too many", "β_1 stands at place 0: the first t numbers are beta[:t].",
          lambda *case: _noisy(*case, signal=lambda beta, t: np.prod(1 - beta[:t + 1]))),
         ("one step too few", "β_1 stands at place 0: the first t numbers are beta[:t].",
-         lambda *case: _noisy(*case, signal=lambda beta, t: np.prod(1 - beta[:max(t - 1, 0)]))),
+         lambda *case: _noisy(*case, signal=lambda beta, t: np.prod(1 - beta[:t - 1]))),
+        ("at t = 0 all steps are taken", "np.cumprod(1 − beta)[t − 1] is the last number when t is 0, where ᾱ is 1.",
+         lambda *case: _noisy(*case, signal=lambda beta, t: np.cumprod(1 - beta)[t - 1])),
         ("the first step is left out", "β_1 stands at place 0: the first t numbers are beta[:t].",
          lambda *case: _noisy(*case, signal=lambda beta, t: np.prod(1 - beta[1:t]))),
         ("all T steps are taken", "Stop after t: beta[:t].",
@@ -314,7 +316,7 @@ end = Question(
         \varepsilon_i$, and $\beta_1, \dots, \beta_T$ grow from `first` to `last` by equal amounts. The numbers of an
         image have variance 1. Return three numbers:
 
-        - by what factor the mean of the pixels, over many noises, is smaller at the end than in the image;
+        - the factor, below 1, by which the mean of a pixel over many noises has been multiplied at the end;
         - the first time t, counted from 1, at which the noise in $x_t$ has a variance at least as large as what is
           left of the image;
         - by what factor an error of the network's noise at time T is multiplied in the image
@@ -351,7 +353,7 @@ for _name, _hint, _function in [
          _ends(lambda a, t, c: [a * c, t, c])),
         ("the first number is what was lost", "What factor stands in front of the image?",
          _ends(lambda a, t, c: [1 - a, t, c])),
-        ("the first number is turned over", "By what factor is it smaller: the image is multiplied by √ᾱ.",
+        ("the first number is turned over", "The image shrinks: it is multiplied by √ᾱ, below 1.",
          _ends(lambda a, t, c: [1 / a, t, c])),
         ("the time is counted from 0", "The first step leads to time 1.", _ends(lambda a, t, c: [a, t - 1, c])),
         ("the time is one too late", "The first step leads to time 1.", _ends(lambda a, t, c: [a, t + 1, c])),
