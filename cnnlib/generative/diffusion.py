@@ -146,7 +146,10 @@ def ddpm(net: Net, noise: Floats, alpha_bar: Floats, labels=None, *, scale: Numb
 @checked
 def ddim(net: Net, noise: Floats, alpha_bar: Floats, labels=None, *, scale: Number = 1, steps: Positive | None = 30,
          clip=True, change=None):
-    """The same without chance: the image is a function of x_T (Song, Meng & Ermon 2021).  Arguments as in `ddpm`."""
+    """The same without chance: the image is a function of x_T (Song, Meng & Ermon 2021).
+
+    Arguments, the result and what is raised: see `ddpm`.
+    """
     def step(x, predicted, t, s):
         return ddim_step(x, predicted, t, s, alpha_bar, clip)
     return _sample("ddim", net, noise, alpha_bar, labels, scale, steps, change, step)

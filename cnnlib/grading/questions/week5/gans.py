@@ -194,7 +194,7 @@ _tracked_mistake("Frobenius' norm", "The square root of the sum of squares is la
                  estimate=lambda u, m, v: np.linalg.norm(m))
 _tracked_mistake("the exact norm", "One iteration is an estimate from below. The exact value costs a decomposition at "
                  "each step.", estimate=lambda u, m, v: np.linalg.norm(m, 2))
-_tracked_mistake("the old u stands in uᵀ M v", "u is renewed before σ̂ is taken.",
+_tracked_mistake("u is only divided by its length, and never renewed", "After v comes u = M v / ‖M v‖, and then σ̂.",
                  after=lambda m, v, old: old, estimate=lambda u, m, v: _unit(u) @ m @ v)
 _tracked_mistake("u is never renewed", "After v comes u = M v / ‖M v‖.", after=lambda m, v, old: old)
 _tracked_mistake("u is multiplied by its length", "Divide.",
@@ -224,6 +224,17 @@ def _(weights, u):
         v = m.T @ u
         u = _unit(m @ v)
         found.append(u @ m @ v)
+    return np.array(found)
+
+
+@tracked.mistake("the old u stands in uᵀ M v", hint="u is renewed before σ̂ is taken.")
+def _(weights, u):
+    found, u = [], np.asarray(u, np.float64)
+    for w in weights:
+        m = w.reshape(len(w), -1)
+        v = _unit(m.T @ u)
+        found.append(u @ m @ v)
+        u = _unit(m @ v)
     return np.array(found)
 
 
@@ -396,9 +407,9 @@ _lowest_mistake("the loss of ½ everywhere", "A discriminator that trains tells 
                 lambda p, q: 2 * np.log(2))
 _lowest_mistake("0: all are told apart", "Where an image is both real and made, no answer is always right.",
                 lambda p, q: 0.0)
-_lowest_mistake("the share of errors of the best guess", "Asked is the cross-entropy, not how often it errs.",
+_lowest_mistake("the smaller of the two shares, summed", "Asked is the cross-entropy, not how often it errs.",
                 lambda p, q: np.minimum(p, q).sum())
-_lowest_mistake("1 minus the distance of the shares", "That belongs to errors. Asked is the cross-entropy.",
+_lowest_mistake("half the sum of all differences of the shares", "That belongs to errors. Asked is the cross-entropy.",
                 lambda p, q: np.abs(p - q).sum() / 2)
 _lowest_mistake("sum of the two entropies", "The discriminator does not guess which image, but whether it is real.",
                 lambda p, q: _part(p, 1 - p) + _part(q, 1 - q))
