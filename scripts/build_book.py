@@ -1,7 +1,7 @@
 """Build the book: nbval runs what changed, in parallel, then Jupyter Book renders it; any warning is an error.
 
-Jupyter Book's cache looks only at the code cells of a notebook. So a stamp over cnnlib and the pins decides here
-whether the cache still holds: when either changed, all notebooks run again.
+Jupyter Book's cache looks only at the code cells of a notebook. So a stamp over cnnlib, the weights and the pins decides
+here whether the cache still holds: when one of them changed, all notebooks run again.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def prune_mathjax():
 
 def main():
     BUILD.mkdir(exist_ok=True)
-    code = fingerprint("cnnlib/**/*.py", "cnnlib/**/*.jinja", "constraints.txt", "requirements.txt")
+    code = fingerprint("cnnlib/**/*.py", "cnnlib/**/*.jinja", "weights/*.pt", "constraints.txt", "requirements.txt")
     look = fingerprint("_static/**/*", "_config.yml", "_toc.yml", "references.bib", "scripts/*.py") + code
     if changed(".code-stamp", code):
         shutil.rmtree(CACHE, ignore_errors=True)
