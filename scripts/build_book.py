@@ -1,7 +1,7 @@
 """Build the book: nbval runs what changed, in parallel, then Jupyter Book renders it; any warning is an error.
 
-Jupyter Book's cache looks only at the code cells of a notebook. So a stamp over cnnlib, the weights and the pins decides
-here whether the cache still holds: when one of them changed, all notebooks run again.
+Jupyter Book's cache looks only at the code cells of a notebook. So a stamp over cnnlib, the weights and the pins says
+whether the cache still holds: when one of them changed, all notebooks run again.
 """
 
 import hashlib
