@@ -19,12 +19,13 @@ kl = Question(
     minutes=15, level=2, practice=True,
     text=r"""
         Row n of `mean` and of `log_variance`, both (N, D), describes a Gaussian whose D coordinates are independent:
-        coordinate d has mean $\mu_d$ and variance $\sigma_d^2 = \exp(\texttt{log\_variance}_d)$. The prior is
-        $\mathcal N(0, I)$. Return, for each row, (N,),
+        coordinate d has mean $\mu_d$ and variance $\sigma_d^2$, of which the second array holds $\log \sigma_d^2$. The
+        prior is $\mathcal N(0, I)$. Return, for each row, (N,),
 
-        $$
-        \mathrm{KL} = \frac12 \sum_d \big(\mu_d^2 + \sigma_d^2 - \log \sigma_d^2 - 1\big) .
-        $$
+        $$\begin{aligned}
+        \mathrm{KL} = \frac12 \sum_d \big(&\mu_d^2 + \sigma_d^2 \\
+        &- \log \sigma_d^2 - 1\big) .
+        \end{aligned}$$
     """,
     hints={
         "A mean of 0 and a log-variance of 0 do not give 0": "That is the prior. Is the − 1 there, in each term?",
