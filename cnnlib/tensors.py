@@ -94,6 +94,13 @@ def check_shape(name, x, *axes, floats=True):
         check_floats(name, "floats", input=x)
 
 
+def check_range(name, least, most, /, **tensors):
+    """Raises ValueError unless all numbers of each tensor lie in [least, most]."""
+    for argument, tensor in tensors.items():
+        require(name, least <= tensor.min() and tensor.max() <= most,
+                f"{argument} must lie in [{least}, {most}], got {tensor.min():.3g} … {tensor.max():.3g}")
+
+
 # ---- networks --------------------------------------------------------------------------------------------------------
 
 def move(name, net, device):

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..checks import Positive, checked, require
 from ..data import digits
-from ..tensors import Floats, check_shape
+from ..tensors import Floats, check_range, check_shape
 from .weights import load_weights
 
 __all__ = ["DigitClassifier", "class_entropy", "digit_classifier", "digit_scores", "feature_statistics",
@@ -124,8 +124,7 @@ def digit_scores(images: Floats):
     """
     check_shape("digit_scores", images, "N", 1, "H", "W")
     require("digit_scores", len(images) >= 65, f"images must be at least 65, got {len(images)}")
-    require("digit_scores", 0 <= images.min() and images.max() <= 1,
-            f"images must lie in [0, 1], got {images.min():.3g} … {images.max():.3g}")
+    check_range("digit_scores", 0, 1, images=images)
     classifier = digit_classifier()
     with torch.no_grad():
         features = torch.cat([classifier.features(resized(part.float(), SIDE)) for part in images.split(500)])

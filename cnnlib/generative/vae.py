@@ -8,7 +8,7 @@ from torch import nn
 
 from ..blocks import TransposedUpsample
 from ..checks import NonNegativeNumber, Positive, check_multiple, checked, kind, require
-from ..tensors import Floats, check_input, check_shape
+from ..tensors import Floats, check_input, check_range, check_shape
 
 __all__ = ["VAE", "gaussian_kl", "reparameterize", "vae_loss"]
 
@@ -63,8 +63,7 @@ def vae_loss(logits: Floats, images: Floats, mean: Floats, log_variance: Floats,
     check_shape("vae_loss", logits, "N", "C", "H", "W")
     require("vae_loss", images.shape == logits.shape, f"images must have the shape of logits, {tuple(logits.shape)}, "
                                                       f"got {tuple(images.shape)}")
-    require("vae_loss", 0 <= images.min() and images.max() <= 1,
-            f"images must lie in [0, 1], got {images.min():.3g} … {images.max():.3g}")
+    check_range("vae_loss", 0, 1, images=images)
     require("vae_loss", len(mean) == len(logits), f"mean must have a row for each of {len(logits)} images, "
                                                   f"got shape {tuple(mean.shape)}")
     pixels = F.binary_cross_entropy_with_logits(logits, images, reduction="none")

@@ -1,7 +1,7 @@
 """The same cases give the same numbers: what a question and its known mistakes give is computed once in a test file.
 
-A check draws its cases, answers them itself and tries each known mistake on them: of the tests of the questions, which
-check thousands of answers with a few seeds, that was two thirds of the time.
+A check draws its cases, answers them itself and tries each known mistake on them: of 394 tests of questions, which
+check answers again and again with the same few seeds, that was two fifths of the processor's time.
 """
 
 import functools

@@ -112,11 +112,11 @@ def _unit(x):
 
 
 def _tracked(weights, u, matrix=lambda w: w.reshape(len(w), -1), keep=True, estimate=lambda u, m, v: u @ m @ v,
-             after=lambda m, v, old: _unit(m @ v)):
+             before=_unit, after=lambda m, v, old: _unit(m @ v)):
     first, u, found = np.asarray(u, np.float64), np.asarray(u, np.float64), []
     for w in np.asarray(weights, np.float64):
         m = matrix(w)
-        v = _unit(m.T @ u)
+        v = before(m.T @ u)
         u = after(m, v, u)
         found.append(estimate(u, m, v))
         if not keep:
@@ -216,15 +216,7 @@ _tracked_matrix("the rows are C_out and C_in, (C_out C_in) × (k_h k_w)", _ROWS,
                 lambda w: w.reshape(w.shape[0] * w.shape[1], -1))
 
 
-@tracked.mistake("v is not divided by its length", hint="v = Mᵀ u / ‖Mᵀ u‖.")
-def _(weights, u):
-    found, u = [], np.asarray(u, np.float64)
-    for w in weights:
-        m = w.reshape(len(w), -1)
-        v = m.T @ u
-        u = _unit(m @ v)
-        found.append(u @ m @ v)
-    return np.array(found)
+_tracked_mistake("v is not divided by its length", "v = Mᵀ u / ‖Mᵀ u‖.", before=lambda x: x)
 
 
 @tracked.mistake("the old u stands in uᵀ M v", hint="u is renewed before σ̂ is taken.")
@@ -238,16 +230,7 @@ def _(weights, u):
     return np.array(found)
 
 
-@tracked.mistake("v is multiplied by its length", hint="Divide.")
-def _(weights, u):
-    found, u = [], np.asarray(u, np.float64)
-    for w in weights:
-        m = w.reshape(len(w), -1)
-        v = m.T @ u
-        v = v * np.linalg.norm(v)
-        u = _unit(m @ v)
-        found.append(u @ m @ v)
-    return np.array(found)
+_tracked_mistake("v is multiplied by its length", "Divide.", before=lambda x: x * np.linalg.norm(x))
 
 
 @tracked.mistake("two iterations at each step", hint="Once at each step.")
@@ -284,22 +267,8 @@ _tracked_vector(lambda u, m, v: v)
 _tracked_mistake("the length of u is divided by u", "u divided by its length.",
                  after=lambda m, v, old: np.linalg.norm(m @ v) / (m @ v))
 _tracked_mistake("u is a vector of ones", "u = M v / ‖M v‖.", after=lambda m, v, old: np.ones(len(m)))
-
-
-def _tracked_v(name, hint, v_of):
-    def answer(weights, u):
-        found, u = [], np.asarray(u, np.float64)
-        for w in weights:
-            m = w.reshape(len(w), -1)
-            v = v_of(m.T @ u)
-            u = _unit(m @ v)
-            found.append(u @ m @ v)
-        return np.array(found)
-    tracked.mistake(name, hint=hint)(answer)
-
-
-_tracked_v("the length of v is divided by v", "v divided by its length.", lambda x: np.linalg.norm(x) / x)
-_tracked_v("v is a vector of ones", "v = Mᵀ u / ‖Mᵀ u‖.", np.ones_like)
+_tracked_mistake("the length of v is divided by v", "v divided by its length.", before=lambda x: np.linalg.norm(x) / x)
+_tracked_mistake("v is a vector of ones", "v = Mᵀ u / ‖Mᵀ u‖.", before=np.ones_like)
 
 
 @tracked.accepted("σ̂ as the length of M v")
