@@ -6,7 +6,6 @@ A notebook is kept when all its cells have passed.
 """
 
 import copy
-import time
 from pathlib import Path
 
 import nbformat
@@ -17,16 +16,14 @@ from nbval.plugin import IPyNbCell
 
 CACHE = Path(__file__).resolve().parent.parent / "_build" / ".jupyter_cache"
 
-_began, _passed = {}, {}                                                 # of each notebook: when; its cells' outputs
+_passed = {}                                                             # of each notebook's cells: outputs, seconds
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    if isinstance(item, IPyNbCell) and report.when == "call":
-        _began.setdefault(item.path, time.time() - report.duration)
-        if report.passed:
-            _passed.setdefault(item.path, {})[item.cell_num] = item.test_outputs
+    if isinstance(item, IPyNbCell) and report.when == "call" and report.passed:
+        _passed.setdefault(item.path, {})[item.cell_num] = item.test_outputs, report.duration
     return report
 
 
@@ -36,13 +33,12 @@ def pytest_runtest_protocol(item, nextitem):
     if isinstance(item, IPyNbCell) and (nextitem is None or nextitem.path != item.path):
         notebook = copy.deepcopy(item.parent.nb)
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        outputs = _passed.get(item.path, {})
-        if len(outputs) == len(code):
+        passed = _passed.pop(item.path, {})
+        if len(passed) == len(code):
             for number, cell in enumerate(code):
-                cell.outputs, cell.execution_count = outputs[number], number + 1
+                cell.outputs, cell.execution_count = passed[number][0], number + 1
             nbformat.validate(notebook)
-            seconds = time.time() - _began[item.path]
+            seconds = sum(duration for _, duration in passed.values())
             get_cache(str(CACHE)).cache_notebook_bundle(
                 CacheBundleIn(notebook, str(item.path), data={"execution_seconds": seconds}), overwrite=True)
-            print(f"{item.path.name}: {seconds:.0f} s")
     return result
