@@ -2,10 +2,11 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from .checks import NonNegative, Positive, checked, is_int, is_number
+from .checks import NonNegative, NonNegativeNumber, Positive, checked, is_int, is_number, require
 
 _CLASSES, _TRAIN_PER_CLASS = 10, 400
 _LUMINANCE = np.float32([0.2125, 0.7154, 0.0721])                        # that of scikit-image's rgb2gray
@@ -223,6 +224,44 @@ def scenes(count: Positive, size=(48, 64), digits_per_scene=(1, 3), seed: NonNeg
         labels.append(np.array([label for _, label in glyphs], np.int64))
     images = np.clip(np.stack(images).transpose(0, 3, 1, 2), 0, 1)
     return np.ascontiguousarray(images, np.float32), masks, boxes, labels
+
+
+# A step of each direction in (rows, columns): right, up right, up … against the clock; k + 4 is the opposite of k.
+DIRECTIONS = np.array([(0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1)])
+_SMALL = 14                                                              # side of a moving digit's picture
+
+
+@checked
+def moving_digits(count: Positive, size: Positive = 16, frames: Positive = 6, seed: NonNegative = 0, train=True, *,
+                  start: Literal["anywhere", "middle"] = "anywhere", noise: NonNegativeNumber = 0):
+    """Clips of real digits that move by one pixel a frame in one of eight directions, over borders that are joined.
+
+    clip[t, r, c] = digit[(r − r₀ − t·Δr) mod size, (c − c₀ − t·Δc) mod size] + noise,  (Δr, Δc) = DIRECTIONS[label]
+
+    count: how many clips.  size: side of a frame, at least 14, the side of the digit's picture.  frames: of a clip.
+    seed: fixes everything; other seeds, other clips.  train: digits of the training part of `digits`, or of the test.
+    start: where the digit stands in frame 0: "anywhere", all places (r₀, c₀) alike, so that one frame says nothing
+    about the direction; or always in the "middle", so that any later frame tells.  noise: standard deviation of what
+    is added to each pixel of each frame.
+    Returns (clips, labels): float32 (count, 1, frames, size, size), without noise in [0, 1];  int64 (count,) in 0 … 7,
+    direction label · 45° against the clock from "to the right".
+    Raises TypeError or ValueError unless sizes are ints in range, start is one of the two and noise is at least 0.
+    """
+    require("moving_digits", size >= _SMALL, f"size must be at least {_SMALL}, got {size}")
+    train = bool(train)
+    rng = np.random.default_rng([seed, train])
+    images = _digits()[0 if train else 1][0]
+    small = images.reshape(-1, _SMALL, 2, _SMALL, 2).mean((2, 4))
+    room = size - _SMALL
+    small = np.pad(small, [(0, 0)] + [(room // 2, room - room // 2)] * 2)
+    which, labels = rng.integers(len(small), size=count), rng.integers(len(DIRECTIONS), size=count)
+    first = rng.integers(size, size=(count, 2)) * (start == "anywhere")
+    moved = first[:, None] + DIRECTIONS[labels][:, None] * np.arange(frames)[:, None]          # (count, frames, 2)
+    rows, columns = np.moveaxis((np.arange(size)[:, None] - moved[:, :, None]) % size, -1, 0)  # (count, frames, size)
+    clips = small[which[:, None, None, None], rows[..., None], columns[:, :, None]]
+    if noise:
+        clips = clips + noise * rng.standard_normal(clips.shape, np.float32)
+    return clips[:, None].astype(np.float32), labels
 
 
 def mnist(root):

@@ -8,13 +8,22 @@ from rich import print
 
 from cnnlib import data, training
 from cnnlib.generative import (
+    VAE,
+    DCGANDiscriminator,
+    DCGANGenerator,
     DiffusionUNet,
     DigitClassifier,
+    StyleDiscriminator,
+    StyleGenerator,
     cosine_schedule,
     ddim,
     digit_scores,
     noise_loss,
+    sample_latents,
     save_weights,
+    train_gan,
+    train_stylegan,
+    vae_loss,
 )
 from cnnlib.generative.scores import SIDE, resized
 
@@ -36,6 +45,37 @@ def digit_classifier():
     return net
 
 
+def vae():
+    """The page's VAE, trained ten times as long."""
+    (x, y), _ = data.digits()
+    training.set_seed(SEED)
+    net, steps = VAE(latent=16, width=16), 4000
+    beta = iter(torch.linspace(0, 5, steps).clip(max=1).tolist())          # the KL is let in over the first fifth
+
+    def bound(batch):
+        images, _ = batch
+        logits, mean, log_variance = net(images)
+        return vae_loss(logits, images, mean, log_variance, next(beta))
+
+    training.train(bound, (torch.as_tensor(x), y), torch.optim.Adam(net.parameters(), 2e-3), steps=steps,
+                   batch_size=64, seed=SEED, schedule=training.warmup_cosine)
+    net.eval()
+    print("vae:", digit_scores(net.decode(sample_latents(1000, 16)).sigmoid().detach()))
+    return net
+
+
+def dcgan():
+    """The page's generator, half as wide again and trained six times as long."""
+    (x, _), _ = data.digits()
+    images = resized(torch.as_tensor(x), SIDE) * 2 - 1
+    training.set_seed(SEED)
+    net = DCGANGenerator(width=48)
+    train_gan(net, DCGANDiscriminator(48), images, 6000, lr=2e-3, discriminator_lr=5e-4, seed=SEED)
+    with torch.no_grad():
+        print("dcgan:", digit_scores((net(sample_latents(1000, 64, 1)) + 1) / 2))
+    return net
+
+
 def diffusion():
     """The page's diffusion model, trained nine times as long: the average of its weights."""
     (x, y), _ = data.digits()
@@ -52,7 +92,23 @@ def diffusion():
     return average.module
 
 
-MAKERS = {maker.__name__: maker for maker in (digit_classifier, diffusion)}
+def stylegan():
+    """The page's StyleGAN, trained fifty times as long, some twenty minutes of one core: the average of its weights.
+
+    The same weights come back on one thread of the same machine only: sums in another order, and GANs part.
+    """
+    (x, _), _ = data.digits()
+    images = resized(torch.as_tensor(x), SIDE) * 2 - 1
+    training.set_seed(SEED)
+    _, average = train_stylegan(StyleGenerator(), StyleDiscriminator(), images, (250, 750, 8000), seed=SEED)
+    net = average.module
+    with torch.no_grad():
+        samples = net(net.mapping(sample_latents(1000, net.latent)))
+    print("stylegan:", digit_scores(samples.clamp(-1, 1) / 2 + 0.5))
+    return net
+
+
+MAKERS = {maker.__name__: maker for maker in (digit_classifier, vae, dcgan, stylegan, diffusion)}
 
 
 def main(names: Annotated[list[str] | None, typer.Argument(help=f"of {', '.join(MAKERS)}; none: all")] = None):

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlib.generative import load_weights, save_weights, weights
+from cnnlib.generative import (
+    VAE,
+    DCGANGenerator,
+    digit_scores,
+    load_weights,
+    sample_latents,
+    save_weights,
+    weights,
+)
+from cnnlib.modes import in_mode
 
 
 def net(width=3):
@@ -33,6 +42,16 @@ def test_weights_of_other_sizes_are_refused(tmp_path, monkeypatch):
 def test_all_weights_together_are_small():
     files = list(weights.FOLDER.glob("*.pt"))
     assert files and sum(file.stat().st_size for file in files) < 4e6
+
+
+@torch.no_grad()
+def test_the_vae_of_the_course_draws_mush_and_its_dcgan_digits():
+    vae, dcgan = load_weights(VAE(16, 16), "vae"), load_weights(DCGANGenerator(width=48), "dcgan")
+    mush = digit_scores(vae.decode(sample_latents(1000, 16)).sigmoid())
+    assert 0.4 < mush["confident"] < 0.8 and mush["entropy"] > 0.95 and mush["distance"] < 90
+    with in_mode(dcgan, training=True):                                  # batch norm as in training
+        digits = digit_scores((dcgan(sample_latents(1000, 64)) + 1) / 2)
+    assert digits["confident"] > 0.5 and digits["entropy"] > 0.95 and digits["distance"] < 50
 
 
 BAD = [
