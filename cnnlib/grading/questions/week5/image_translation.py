@@ -337,7 +337,7 @@ judged = Question(
 def times_judged(strided, height, width):
     """int, int, int  →  (height, width)"""
     def along(size):
-        sees = np.eye(size, dtype=int)              # (units, pixels): which unit sees which pixel
+        sees = np.eye(size, dtype=int)          # which unit sees which pixel
         for number in range(strided + 2):
             stride = 2 if number < strided else 1
             length = (len(sees) + 2 - 4) // stride + 1
@@ -542,7 +542,8 @@ def _(a, b, p, q, u_a, u_b):
 
     made_b, made_a = to_b(a), to_a(b)
     adversarial = np.mean((made_b @ u_b) ** 2) + np.mean((made_a @ u_a) ** 2)
-    cycle = np.mean(np.abs(to_a(made_b) - a)) + np.mean(np.abs(to_b(made_a) - b))
+    cycle = (np.mean(np.abs(to_a(made_b) - a))
+             + np.mean(np.abs(to_b(made_a) - b)))
     identity = np.mean(np.abs(to_b(a) - a)) + np.mean(np.abs(to_a(b) - b))
     return np.array([adversarial, cycle, identity])
 
@@ -557,8 +558,10 @@ def cycle_terms(a, b, p, q, u_a, u_b):
         return np.maximum(x @ q, 0)
 
     made_b, made_a = to_b(a), to_a(b)
-    adversarial = np.mean((made_b @ u_b - 1) ** 2) + np.mean((made_a @ u_a - 1) ** 2)
-    cycle = np.mean(np.abs(to_a(made_b) - a)) + np.mean(np.abs(to_b(made_a) - b))
+    adversarial = (np.mean((made_b @ u_b - 1) ** 2)
+                   + np.mean((made_a @ u_a - 1) ** 2))
+    cycle = (np.mean(np.abs(to_a(made_b) - a))
+             + np.mean(np.abs(to_b(made_a) - b)))
     identity = np.mean(np.abs(to_b(b) - b)) + np.mean(np.abs(to_a(a) - a))
     return np.array([adversarial, cycle, identity])
 
