@@ -247,7 +247,7 @@ _best_mistake("the largest value", _PASSES, second=lambda t, w: t.max(0))
 for _axis in (1, 2):
     _best_mistake("the weights are added up along rows or columns", "Axis 0 holds the answers: add up over it.",
                   second=lambda t, w, axis=_axis: _median(t, w, axis=axis))
-for _share in (1.5, -0.5, 1.0, 0.25, 0.75):
+for _share in (1.0, 0.25, 0.75):
     _best_mistake("not where the sum passes ½", _PASSES, second=lambda t, w, s=_share: _median(t, w, s))
 best.mistake("the two are exchanged", hint="First the squared error.")(lambda t, w: _best(t, w)[::-1])
 best.mistake("one picture only", hint="Two pictures, (2, H, W).")(_median)
@@ -416,11 +416,8 @@ def _chain(strided, height, width, kernel=4, plain=2, stride=2, first=False, way
 _CHAIN = "(length + 2 − 4) // stride + 1 outputs, and output t reads stride · t − 1 to stride · t + 2."
 _judged_mistake("the two layers of stride 1 are left out", "Two convolutions of stride 1 come last.",
                 lambda s, h, w: _chain(s, h, w, plain=0))
-_judged_mistake("the padding is left out of the sizes", _CHAIN, lambda s, h, w: _chain(s, h, w, sizes=-4))
 _judged_mistake("the layers are too long: the kernel is left out of the sizes", _CHAIN,
                 lambda s, h, w: _chain(s, h, w, sizes=2))
-_judged_mistake("the layers are too long: padding and kernel are left out of the sizes", _CHAIN,
-                lambda s, h, w: _chain(s, h, w, sizes=0))
 for _sizes_off in (-1, -3):
     _judged_mistake("the layers have wrong sizes", _CHAIN, lambda s, h, w, by=_sizes_off: _chain(s, h, w, sizes=by))
 for _begin, _end in ((1, 2), (0, 2), (-2, 2), (-1, 0)):
@@ -589,10 +586,6 @@ _terms_mistake("the adversarial term is an absolute error", "(D − 1)².", fool
 _terms_mistake("the adversarial term is a third power", "(D − 1)².", fool=lambda s: s**3)
 _terms_mistake("the adversarial term is doubled, not squared", "(D − 1)².", fool=lambda s: 2 * s)
 _terms_mistake("errors cancel: no absolute value", "|…|: errors above and below do not cancel.", cost=lambda e: e)
-_terms_mistake("identity compares the two generators' kinds crosswise", _LEAVE,
-               same=lambda forth, back, a, b: (forth(b) - b, back(b) - b))
-_terms_mistake("identity leaves out what F should leave", _LEAVE,
-               same=lambda forth, back, a, b: (forth(b) - b, 0 * a))
 _terms_mistake("the cycle goes the same way twice", "There with one generator, back with the other.",
                around=lambda forth, back, a, b: (forth(forth(a)) - a, back(back(b)) - b))
 _terms_mistake("the cycle begins with the wrong generator", "An image of kind a goes through G first.",
