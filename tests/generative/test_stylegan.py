@@ -36,7 +36,7 @@ BAD = [
     (stylegan.r1_penalty, (X[:, 0, 0, 0], X), {}, "r1_penalty: images must require gradients, before the logits"),
     (stylegan.r1_penalty, (X[0, 0], X.clone().requires_grad_()), {}, "logits must be one for each of 3 images, got"),
     (stylegan.EqualizedLinear, (0, 3), {}, "EqualizedLinear: in_features must be at least 1, got 0"),
-    (stylegan.EqualizedLinear, (2, 3), {"lr_multiplier": 0}, "EqualizedLinear: lr_multiplier must be a number above 0, got 0"),
+    (stylegan.EqualizedLinear, (2, 3), {"lr_multiplier": 0}, "lr_multiplier must be a number above 0, got 0"),
     (stylegan.EqualizedLinear(2, 3), (X,), {}, r"EqualizedLinear: input must be \(\*, 2\), got shape \(3, 4, 5, 7\)"),
     (stylegan.EqualizedConv2d, (2, 3, 2), {}, "EqualizedConv2d: kernel_size must be odd, got 2"),
     (stylegan.EqualizedConv2d(2, 3), (X,), {}, r"EqualizedConv2d: input must be \(N, 2, H, W\), got shape"),
