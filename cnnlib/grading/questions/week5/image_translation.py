@@ -55,11 +55,11 @@ logits = Question(
     minutes=20, level=2, practice=True,
     text=r"""
         `x` is an image (C, H, W). The judge reads a window of $f_h \times f_w$ pixels and gives one number. It
-        correlates the window with `w` (K, C, k_h, k_w), with the stride `stride` and without padding; it bends what it
-        has found by a leaky ReLU (slope 0.2 below 0); of the K maps, which have now exactly the size of `v`
+        correlates the window with `w` (K, C, k_h, k_w), with the stride `stride` and without padding; then comes a
+        leaky ReLU (slope 0.2 below 0); of the K maps, which have now exactly the size of `v`
         (K, m_h, m_w), it takes the inner product with `v`. So $f_h = (m_h - 1)\,\text{stride} + k_h$, and $f_w$
-        likewise. The windows start in the corner, and the next one begins `stride` pixels further. Return the logits
-        of all windows that lie wholly in the image, (H', W').
+        likewise. The first window lies at the top left, and the next one begins `stride` pixels further. Return the
+        logits of all windows that lie wholly in the image, (H', W').
     """,
     hints={
         "Where do I begin?": "Two loops over the places of the window; inside of them two over the places of `w` in "
@@ -320,7 +320,7 @@ judged = Question(
         The discriminator is the PatchGAN of the papers: `strided` convolutions of stride 2 (0, 1 or 2 of them), then
         two of stride 1, the last of which gives the map of logits. All kernels are 4 × 4, all layers have padding 1,
         and no weight is 0. Predict for every pixel of an image of `height` × `width` pixels how many logits of the map
-        change if this pixel changes: ints, (height, width). What bends between the layers does not matter, and there is
+        depend on it: ints, (height, width). What bends between the layers does not matter, and there is
         no norm.
     """,
     hints={
@@ -508,7 +508,7 @@ terms = Question(
         The rows of `a` (N, P) are images of one kind, those of `b` (M, P) of the other; no row belongs to another.
         $G(x) = \text{relu}(x\, p)$ makes images of kind b from those of kind a, $F(x) = \text{relu}(x\, q)$ the other
         way, with `p` and `q` (P, P). The discriminator of kind b gives $x \cdot u_b$, that of kind a $x \cdot u_a$.
-        Return three numbers, each the sum of one part for either direction, and each part a mean over all numbers that
+        Return three numbers, each the sum of one part for each direction, and each part a mean over all numbers that
         it compares:
 
         - the adversarial term of least squares, $(D - 1)^2$ of the images made: the generators want a 1;
@@ -665,7 +665,7 @@ def _(a, b, p, q, u_a, u_b):
 
 # ---- shown_images ----------------------------------------------------------------------------------------------------
 
-def _shown(images, size, coins, places, swap=True, keep=True, wanted=lambda coin: coin > 0.5, fill=True, early=False,
+def _shown(images, size, coins, places, swap=True, keep=True, wanted=lambda coin: coin > 0.5, fill=True,
            replace_always=False):
     pool, out = [], []
     for image, coin, place in zip(np.asarray(images, np.float64), coins, places, strict=True):
@@ -678,7 +678,7 @@ def _shown(images, size, coins, places, swap=True, keep=True, wanted=lambda coin
             old = pool[place]
             if keep:
                 pool[place] = image
-            out.append((pool[place] if early else old) if swap else image)
+            out.append(old if swap else image)
         else:
             if replace_always:
                 pool[place] = image
@@ -691,11 +691,11 @@ def _shown_cases(rng):
     while True:
         size, count = int(rng.integers(2, 5)), int(rng.integers(11, 16))
         case = (numbers(rng, (count, *unequal(rng, 1, 4))), size, rng.integers(1, 32, count) / 32 + 1 / 128,
-                rng.integers(0, size, count))
+                tuple(int(place) for place in rng.integers(0, size, count)))
         right = _shown(*case)
-        others = [_shown(*case, keep=False), _shown(*case, replace_always=True), _shown(*case, early=True),
+        others = [_shown(*case, keep=False), _shown(*case, replace_always=True), _shown(*case, swap=False),
                   _shown(*case, wanted=lambda coin: coin < 0.5), _shown(*case, wanted=lambda coin: True),
-                  _shown(case[0], size + 1, *case[2:]), _shown(case[0], size - 1, case[2], case[3] % (size - 1))]
+                  _shown(case[0], size + 1, *case[2:]), _shown(case[0], size - 1, case[2], np.mod(case[3], size - 1))]
         if min(np.abs(right - other).max() for other in others) > 0.1:
             return case
 
@@ -743,13 +743,11 @@ _shown_mistake("the newest image is always shown", "When the coin is above ½, t
                swap=False)
 _shown_mistake("the pool never changes once it is full", "The new image takes the place of the one that is shown.",
                keep=False)
-_shown_mistake("the old image is lost before it is shown", "Take the old image out first.", early=True)
 _shown_mistake("the coin is read the wrong way round", "Above ½: an old image.", wanted=lambda coin: coin <= 0.5)
 _shown_mistake("always an old image", "Only when the coin is above ½.", wanted=lambda coin: True)
 _shown_mistake("the new image is stored at every time", "If the new image is shown, the pool stays as it is.",
                replace_always=True)
-_shown_mistake("a coin of 1½ or more is asked for", "Above ½.", wanted=lambda coin: coin > 1.5)
-_shown_mistake("the coin plays no part below ½ of a quarter", "Above ½.", wanted=lambda coin: coin > 0.25)
+_shown_mistake("an old image from ¼ on", "Above ½.", wanted=lambda coin: coin > 0.25)
 shown.mistake("the pool holds one image more", hint="It is full with `size` images.")(
     lambda images, size, coins, places: _shown(images, size + 1, coins, places))
 shown.mistake("the pool holds one image fewer", hint="It is full with `size` images.")(
@@ -868,17 +866,13 @@ def _same_mistake(name, hint, answer):
 
 
 _SHIFT = "A picture that is only shifted is the same picture here. Let two things lie differently to each other."
-_NEAR = "Two ones that fit into one window show it how they lie. They must be k apart, in rows or in columns."
-_same_mistake("one dot at two places", _SHIFT, lambda h, w, k: _dots(h, w, [(0, 0)], [(k, k)]))
-_same_mistake("a picture and its shift", _SHIFT,
-              lambda h, w, k: np.stack([_same(h, w, k)[0], np.roll(_same(h, w, k)[0], (1, 2), (0, 1))]))
-_same_mistake("twice the same picture", _SHIFT, lambda h, w, k: _same(h, w, k)[[0, 0]])
+_NEAR = ("Two ones that fit into one window show it how they lie. They must be k apart, in rows or in columns, counted "
+         "both ways round the border.")
+_same_mistake("one picture is the other, shifted or not", _SHIFT, lambda h, w, k: _dots(h, w, [(0, 0)], [(k, k)]))
 _same_mistake("two pictures without a one", _SHIFT, lambda h, w, k: np.zeros((2, h, w)))
 _same_mistake("two dots that touch", _NEAR, lambda h, w, k: _dots(h, w, [(0, 0), (0, 1)], [(0, 0), (1, 0)]))
 _same_mistake("the dots are k − 1 apart", _NEAR,
               lambda h, w, k: _dots(h, w, [(0, 0), (0, k - 1)], [(0, 0), (k - 1, 0)]))
-_same_mistake("the dots are near to each other round the border", "The border is circular: count both ways round. "
-              + _NEAR, lambda h, w, k: _dots(h, w, [(0, 0), (0, -1)], [(0, 0), (-1, 0)]))
 _same_mistake("one of the two pictures has its dots too near", _NEAR,
               lambda h, w, k: _dots(h, w, [(0, 0), (0, k)], [(0, 0), (1, 0)]))
 _same_mistake("one of the two pictures has its dots too near", _NEAR,
@@ -893,10 +887,8 @@ _same_mistake("stripes across and along", "A window sees which way a stripe runs
               lambda h, w, k: np.stack([np.indices((h, w))[0] == 0, np.indices((h, w))[1] == 0]).astype(float))
 _same_mistake("a corner and its mirror image", "A mirrored window is another window, if it sees the whole shape.",
               lambda h, w, k: _dots(h, w, [(0, 0), (1, 0), (1, 1)], [(0, 0), (1, 0), (0, 1)]))
-for _row, _column in ((1, 0), (0, 1)):
-    _same_mistake("a third dot beside one of the two", "A third dot is seen together with one of them in one picture, "
-                  "and must be so in the other.",
-                  lambda h, w, k, at=(_row, _column): _dots(h, w, [(0, 0), (0, k)], [(0, 0), (k, 0), at]))
+_same_mistake("a third dot beside one of the two", "A third dot is seen together with one of them in one picture, and "
+              "must be so in the other.", lambda h, w, k: _dots(h, w, [(0, 0), (0, k)], [(0, 0), (k, 0), (0, 1)]))
 _same_mistake("all dots in one picture", "Each one is seen by k² windows: their number must be the same.",
               lambda h, w, k: _dots(h, w, [(0, 0), (0, k), (k, 0)], [(0, 0)]))
 _same_mistake("numbers other than 0 and 1", "Zeros and ones.", lambda h, w, k: 2 * _same(h, w, k))
@@ -911,6 +903,6 @@ _same_mistake("numbers other than 0 and 1", "Zeros and ones.", lambda h, w, k: _
 
 same.accepted("holes in a white picture")(lambda h, w, k: 1 - _same(h, w, k))
 same.accepted("beside, and askew")(lambda h, w, k: _dots(h, w, [(2, 1), (2, 1 + k)], [(1, 0), (1 + k, 1)]))
-same.accepted("as true and false")(lambda h, w, k: _same(h, w, k) > 0)
+same.accepted("as integers")(lambda h, w, k: _same(h, w, k).astype(int).tolist())
 
 QUESTIONS = [logits, best, judged, terms, shown, same]

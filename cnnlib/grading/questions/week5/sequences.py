@@ -609,7 +609,8 @@ draw = Question(
         Row n of `logits` (N, C) belongs to one sound: its probabilities are
         $p = \text{softmax}(\text{logits}_n / \text{temperature})$. The unit interval is laid out with pieces of the
         lengths $p_0, p_1, \dots, p_{C-1}$ from left to right, and `u` (N,) holds one number in (0, 1) for each sound.
-        Return, for each, in the piece of which class u lies: (N,) ints. Logits lie between −4,000 and 1,000.
+        Return, for each, in the piece of which class u lies: (N,) ints. Logits may be as low as −4,010 and as high as
+        1,010.
     """,
     hints={
         "Always the same class": "The most likely class is not the one that is drawn: u decides.",

@@ -103,7 +103,7 @@ def _(x, w, s, p, d, extra):
     return np.pad(_stamped(x, w, s, p, d, _length(x, w, s, p, d, 0)), (extra, 0))
 
 
-@_row("output_padding is left out", "The length is extra larger.")
+@_row("output_padding is left out", "It is longer by `extra`.")
 def _(x, w, s, p, d, extra):
     return _stamped(x, w, s, p, d, _length(x, w, s, p, d, 0))
 
@@ -572,7 +572,7 @@ for _name, _hint, _wrong in [
          lambda corner: np.tile(corner, (2, 2))),
         ("the other blocks cancel the corner", "Now every pixel is 0. Each phase is to sum to 1.",
          lambda corner: _fill(corner, -corner)),
-        ("the kernel is mirrored", "A symmetric kernel has no equal sums at the phases for that reason.",
+        ("the kernel is mirrored", "Symmetry does not make the sums of the phases equal.",
          lambda corner: np.block([[corner, corner[:, ::-1]], [corner[::-1], corner[::-1, ::-1]]])),
         ("the rest is mirrored", "The taps that meet in one pixel are one stride apart: a shift, not a mirror.",
          lambda corner: _fill(corner, (1 - corner)[::-1, ::-1])),
