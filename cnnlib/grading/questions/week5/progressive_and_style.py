@@ -129,7 +129,8 @@ kernels = Question(
 
         $$\begin{aligned}
         w'_{n o i a b} &= s_{n i}\, w_{o i a b} \\
-        w''_{n o i a b} &= w'_{n o i a b} \,\Big/ \sqrt{\textstyle\sum_{i, a, b} (w'_{n o i a b})^2}
+        \ell_{n o}^2 &= \textstyle\sum_{i, a, b} (w'_{n o i a b})^2 \\
+        w''_{n o i a b} &= w'_{n o i a b} / \ell_{n o}
         \end{aligned}$$
 
         Return $w''$, (N, C_out, C_in, k_h, k_w). No length is 0.
