@@ -49,7 +49,7 @@ def open_page(browser, url, width=1280, scheme="light", **options):
     page.on("request", lambda r: wrong.append(f"another host: {r.url}") if other_host(r.url) else None)
     page.goto(url, wait_until="networkidle")
     if options.get("java_script_enabled", True) and page.locator(".math").count():
-        page.wait_for_selector("mjx-container", timeout=15_000)
+        page.wait_for_selector("mjx-container", state="attached", timeout=15_000)     # the first may be folded
     return page, wrong
 
 
