@@ -30,6 +30,12 @@ from cnnlib.generative.scores import SIDE, resized
 SEED = 0
 
 
+def small_digits():
+    """The training digits as the generators make them: (4000, 1, 16, 16) in [−1, 1], and their classes."""
+    (x, y), _ = data.digits()
+    return resized(torch.as_tensor(x), SIDE) * 2 - 1, y
+
+
 def digit_classifier():
     """The judge of samples: 16×16 digits, moved, turned and sheared, 25 epochs."""
     (x, y), (x_test, y_test) = data.digits()
@@ -66,8 +72,7 @@ def vae():
 
 def dcgan():
     """The page's generator, half as wide again and trained six times as long."""
-    (x, _), _ = data.digits()
-    images = resized(torch.as_tensor(x), SIDE) * 2 - 1
+    images, _ = small_digits()
     training.set_seed(SEED)
     net = DCGANGenerator(width=48)
     train_gan(net, DCGANDiscriminator(48), images, 6000, lr=2e-3, discriminator_lr=5e-4, seed=SEED)
@@ -78,8 +83,7 @@ def dcgan():
 
 def diffusion():
     """The page's diffusion model, trained nine times as long: the average of its weights."""
-    (x, y), _ = data.digits()
-    images, alpha_bar = resized(torch.as_tensor(x), SIDE) * 2 - 1, cosine_schedule()
+    (images, y), alpha_bar = small_digits(), cosine_schedule()
     training.set_seed(SEED)
     net = DiffusionUNet()
     average = training.EMA(net, 0.998)
@@ -97,8 +101,7 @@ def stylegan():
 
     The same weights come back on one thread of the same machine only: sums in another order, and GANs part.
     """
-    (x, _), _ = data.digits()
-    images = resized(torch.as_tensor(x), SIDE) * 2 - 1
+    images, _ = small_digits()
     training.set_seed(SEED)
     _, average = train_stylegan(StyleGenerator(), StyleDiscriminator(), images, (250, 750, 8000), seed=SEED)
     net = average.module

@@ -129,6 +129,13 @@ def gradient_penalty(net: Net, real: Floats, fake: Floats, length: NonNegativeNu
 
 # ---- the loop --------------------------------------------------------------------------------------------------------
 
+def descend(optimizer, loss):
+    """One step of one network's optimiser; the gradients that were there before count for nothing."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 @checked
 def sample_latents(count: Positive, latent: Positive, seed: Seed = 0):
     """What a generator starts from: (count, latent) numbers of N(0, 1), by seed.  Raises TypeError or ValueError."""
@@ -176,15 +183,11 @@ def train_gan(generator: Net, discriminator: Net, images: Floats, steps: Positiv
                 loss_d = discriminator_loss(on_real, on_fake, loss)
                 if penalty:
                     loss_d = loss_d + penalty * gradient_penalty(discriminator, real, fake, length, chance)
-                d.zero_grad()
-                loss_d.backward()
-                d.step()
+                descend(d, loss_d)
             discriminator.requires_grad_(False)                          # here its gradients are nobody's
             for _ in range(generator_steps):
                 loss_g = generator_loss(discriminator(made()), loss)
-                g.zero_grad()
-                loss_g.backward()
-                g.step()
+                descend(g, loss_g)
             discriminator.requires_grad_(True)
             ema.update()
             for schedule in schedules:

@@ -13,7 +13,7 @@ from torch import nn
 from ..checks import NonNegativeNumber, Number, Positive, PositiveNumber, Seed, Share, check_int, checked, require
 from ..tensors import Floats, Net, check_input, check_shape
 from ..training import EMA, History
-from .gan import discriminator_loss, generator_loss, sample_latents
+from .gan import descend, discriminator_loss, generator_loss, sample_latents
 from .scores import resized
 
 __all__ = ["EqualizedConv2d", "EqualizedLinear", "MappingNetwork", "MinibatchStd", "StyleConv2d", "StyleDiscriminator",
@@ -370,14 +370,10 @@ def train_stylegan(generator: Net, discriminator: Net, images: Floats, steps=(25
                 on_real, on_fake = discriminator(real, alpha), discriminator(fake.detach(), alpha)
                 loss_d = discriminator_loss(on_real, on_fake)
                 with_penalty = loss_d + r1_every * r1 / 2 * r1_penalty(on_real, real) if penalised else loss_d
-                d.zero_grad()
-                with_penalty.backward()
-                d.step()
+                descend(d, with_penalty)
                 discriminator.requires_grad_(False)
                 loss_g = generator_loss(discriminator(fake, alpha))
-                g.zero_grad()
-                loss_g.backward()
-                g.step()
+                descend(g, loss_g)
                 discriminator.requires_grad_(True)
                 ema.update()
                 for schedule in schedules:

@@ -16,7 +16,7 @@ from ..blocks.upsampling import SubpixelUpsample
 from ..checks import NonNegative, NonNegativeNumber, Positive, PositiveNumber, Seed, checked, require
 from ..tensors import Floats, Net, check_input
 from ..training import History
-from .gan import Loss, discriminator_loss, generator_loss
+from .gan import Loss, descend, discriminator_loss, generator_loss
 
 __all__ = ["CycleGenerator", "PatchDiscriminator", "Pix2PixGenerator", "cycle_loss", "identity_loss", "train_cyclegan",
            "train_pix2pix"]
@@ -127,9 +127,7 @@ def _adam(nets, lr, steps):
 
 
 def _move(optimizer, schedule, loss):
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    descend(optimizer, loss)
     schedule.step()
 
 
