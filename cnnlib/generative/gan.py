@@ -129,8 +129,12 @@ def gradient_penalty(net: Net, real: Floats, fake: Floats, length: NonNegativeNu
 
 # ---- the loop --------------------------------------------------------------------------------------------------------
 
-def descend(optimizer, loss):
-    """One step of one network's optimiser; the gradients that were there before count for nothing."""
+@checked
+def descend(optimizer, loss: Floats):
+    """One step of one network's optimiser down the gradient of loss, one number; gradients that were there count for
+    nothing.  Raises TypeError or ValueError.
+    """
+    require("descend", loss.numel() == 1, f"loss must be one number, got shape {tuple(loss.shape)}")
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -28,6 +28,8 @@ BAD = [
     (gan.generator_loss, (torch.arange(3),), {}, "generator_loss: fake must be a tensor of floats, got torch.int64"),
     (gan.gradient_penalty, (D, points, points[:4]), {}, r"one shape \(N, …\), got \(9, 2\) and \(4, 2\)"),
     (gan.gradient_penalty, (D, points, points, -1.0), {}, "gradient_penalty: length must be at least 0, got -1.0"),
+    (gan.descend, (None, 1.0), {}, "descend: loss must be a tensor of floats, got float"),
+    (gan.descend, (None, torch.zeros(3)), {}, r"descend: loss must be one number, got shape \(3,\)"),
     (gan.sample_latents, (0, 3), {}, "sample_latents: count must be at least 1, got 0"),
     (gan.train_gan, (G, D, points, 0), {}, "train_gan: steps must be at least 1, got 0"),
     (gan.train_gan, (G, D, points[0], 3), {}, r"train_gan: images must be \(n, …\), got \(2,\)"),
