@@ -103,7 +103,7 @@ BAD = [
     (check, (print,), {}, "no question is named 'print'; there are count_weights"),
     (check, (print,), {"seconds": 60}, "seconds must be above 0 and at most 20, got 60"),
     (sheet.mark_sheet, ("somewhere/homework.ipynb",), {},
-     "one of week1.ipynb, week2.ipynb, week3.ipynb, week4.ipynb, week5.ipynb; got 'homework.ipynb'"),
+     "one of week1.ipynb, week2.ipynb, week3.ipynb, week4.ipynb, week5.ipynb, week6.ipynb; got 'homework.ipynb'"),
     (sheet.mark_sheet, ("no/such/week1.ipynb",), {}, "cannot be read as a notebook"),
 ]
 

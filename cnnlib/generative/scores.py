@@ -13,7 +13,7 @@ from torch import nn
 from ..checks import Positive, checked, require
 from ..data import digits
 from ..tensors import Floats, check_range, check_shape
-from .weights import load_weights
+from ..weights import load_weights
 
 __all__ = ["DigitClassifier", "class_entropy", "digit_classifier", "digit_scores", "feature_statistics",
            "frechet_distance", "resized"]

@@ -1,8 +1,8 @@
 """All questions, by week."""
 
-from . import week1, week2, week3, week4, week5
+from . import week1, week2, week3, week4, week5, week6
 
-MODULES = {1: week1, 2: week2, 3: week3, 4: week4, 5: week5}
+MODULES = {1: week1, 2: week2, 3: week3, 4: week4, 5: week5, 6: week6}
 WEEKS = {week: module.QUESTIONS for week, module in MODULES.items()}
 
 _RAISE = object()

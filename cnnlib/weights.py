@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from ..checks import checked, require
-from ..tensors import Net
+from .checks import checked, require
+from .tensors import Net
 
 __all__ = ["load_weights", "save_weights"]
 
-FOLDER = Path(__file__).resolve().parents[2] / "weights"
+FOLDER = Path(__file__).resolve().parents[1] / "weights"
 
 
 @checked

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlib import weights
 from cnnlib.generative import (
     VAE,
     DCGANGenerator,
@@ -11,7 +12,6 @@ from cnnlib.generative import (
     load_weights,
     sample_latents,
     save_weights,
-    weights,
 )
 from cnnlib.modes import in_mode
 
