@@ -62,11 +62,17 @@ _build/nbgrader/.installed: Makefile $(STAMP)
 test-nbgrader: _build/nbgrader/.installed
 	$(BIN)/python -m pytest tests/grading/test_nbgrader.py -rs
 
+# torchattacks, with whose attacks ours are compared: it pins an old requests, so it stands aside too.
+_build/torchattacks/.installed: Makefile $(STAMP)
+	@rm -rf _build/torchattacks
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target _build/torchattacks torchattacks==3.5.1 && \
+	  touch $@ || echo "torchattacks could not be installed: its tests will be skipped."
+
 # make book has run with nbval each notebook of the book that was not as it was; here come the solutions, the code and the
 # built pages. One thread each, or they fight for the cores.
 # loadscope: a file goes to one core as a whole, since the cells of a notebook need their kernel and the pages their
 # browser. The files with most tests come first, so that a long one (test_operations.py) keeps nobody waiting at the end.
-test: book tools _build/nbgrader/.installed
+test: book tools _build/nbgrader/.installed _build/torchattacks/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax -rs tests solutions
 
 bench: $(STAMP)
