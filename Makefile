@@ -14,7 +14,7 @@ help:
 	@echo "make test        prove all of it: code, notebooks, exercises, the built pages in a browser"
 	@echo "make lab         open JupyterLab on an exercise sheet  (WEEK=2 for that of another week)"
 	@echo "make grade       mark a class  (SUBMISSIONS=folder OUT=folder; without them a small class of samples)"
-	@echo "make exercises   write each question into the sheets, the solutions and the chapters"
+	@echo "make exercises   write each question into the sheets, the solutions, the chapters and the page of all questions"
 	@echo "make weights     train the course's own weights anew, from seeds, into weights/  (NAMES=\"…\" for some of them)"
 	@echo "make serve       serve the built book on this machine"
 	@echo "make bench       time the NumPy code against PyTorch; make bench-grading: the grader against nbgrader"

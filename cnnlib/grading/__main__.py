@@ -26,7 +26,7 @@ Trust = Annotated[bool, typer.Option("--i-trust-these-submissions", help="Needed
 def exercises(
     root: Annotated[Path, typer.Option(help="The project's folder.")] = Path("."),
 ):
-    """Write each question into the solutions, the exercise sheets and the chapters."""
+    """Write each question into the solutions, the exercise sheets, the chapters and the page of all questions."""
     from . import sheet  # here, because nbformat takes a second to import
 
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 
+from .index import questions_page
 from .text import STUB, fill_in, solutions_notebook
 
 # nbgrader's marks: https://nbgrader.readthedocs.io, "Developing assignments"
@@ -33,7 +34,7 @@ def make_sheet(solution):
 
 
 def write_exercises(root):
-    """Write each question wherever it is shown: solutions/weekN.ipynb, exercises/weekN.ipynb, and its chapter.
+    """Write each question wherever it is shown: solutions/weekN.ipynb, exercises/weekN.ipynb, its chapter, the index.
 
     root: the project's folder.  Returns the list of paths written.
     Raises ValueError for a folder that is not the project's, and for a chapter that does not show its questions; then
@@ -46,8 +47,9 @@ def write_exercises(root):
     if missing:
         raise ValueError(f"write_exercises: root must be the project's folder; there is no {' and no '.join(missing)} "
                          f"in {root.resolve()}")
-    notebooks = {}
+    notebooks, index = {}, []
     for week, module in MODULES.items():
+        listed = []
         solution = solutions_notebook(week, WEEKS[week])
         notebooks[root / "solutions" / f"week{week}.ipynb"] = solution
         notebooks[root / "exercises" / f"week{week}.ipynb"] = make_sheet(solution)
@@ -57,16 +59,24 @@ def write_exercises(root):
             if len(paths) != 1 and any(question.practice for question in part.QUESTIONS):
                 raise ValueError(f"write_exercises: the questions of {name} need one notebook, "
                                  f"chapters/week{week}_*/{name}.ipynb; there are {len(paths)}")
+            title, link = name.replace("_", " ").capitalize(), None
             for path in paths:
                 notebooks[path] = nbformat.read(path, as_version=4)
                 try:
                     fill_in(notebooks[path], week, part.QUESTIONS)
                 except ValueError as error:
                     raise ValueError(f"{path}: {error}") from None
+                title = notebooks[path].cells[0].source.split("\n")[0].removeprefix("# ")
+                link = f"../{path.parent.name}/{path.name}"
+            listed.append((title, link, part.QUESTIONS))
+        index.append((module.__doc__.partition(":")[0], f"../../exercises/week{week}.ipynb", listed))
     for path, notebook in notebooks.items():
         path.parent.mkdir(exist_ok=True)
         nbformat.write(notebook, path)
-    return list(notebooks)
+    page = root / "chapters" / "reference" / "questions.md"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(questions_page(index), encoding="utf-8")
+    return [*notebooks, page]
 
 
 # What runs in the sheet's own kernel behind its last cell; the marks come back as JSON.

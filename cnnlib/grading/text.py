@@ -66,7 +66,8 @@ def _markdown(text, cell_id):
     return nbformat.v4.new_markdown_cell(text, id=cell_id[:64])
 
 
-def _label(question):
+def label_of(question):
+    """The label of a question in its chapter."""
     return f"ex-{question.name.replace('_', '-')}"
 
 
@@ -110,7 +111,7 @@ property and is judged by that property alone. Hints are folded: open one when y
 
 def exercise_cells(question):
     """A question in its chapter: words, hints, stub and check; then the answer, folded.  → list of cells"""
-    label = _label(question)
+    label = label_of(question)
     hints = _hints(question, "~~~{{dropdown}} {symptom}\n{hint}\n~~~")
     start = f"```{{exercise-start}} {question.title}\n:label: {label}\n```\n\n{words(question)}\n\n{hints}".strip()
     run = f"check({question.name})"
@@ -134,7 +135,7 @@ def fill_in(notebook, week, questions):
     end, and for a chapter without "## References".
     """
     for question in (q for q in questions if q.practice):
-        label = f":label: {_label(question)}\n"
+        label = f":label: {label_of(question)}\n"
         starts = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and
                   (cell.source.strip() == f"exercise: {question.name}" or
                    cell.source.startswith("```{exercise-start}") and label in cell.source + "\n")]
