@@ -202,16 +202,16 @@ MAY_IMPORT = {
     **dict.fromkeys(["boxes", "data", "figures", "geometry", "tensors"], {"checks"}),
     "scratch": {"checks"},                       # NumPy only, and no word of what is made of torch
     "metrics": {"boxes", "checks"},
-    "quantization": {"checks", "tensors"},
+    **dict.fromkeys(["quantization", "weights"], {"checks", "tensors"}),
     "losses": {"boxes", "checks", "tensors"},
     "summary": {"checks", "modes", "tensors"},
     "blocks": {"checks", "scratch", "tensors"},
     "training": {"blocks", "checks", "geometry", "losses", "metrics", "modes", "tensors"},
     "architectures": {"blocks", "boxes", "checks", "modes", "tensors"},
 }
-MAY_IMPORT |= dict.fromkeys(["adversarial", "generative", "interpret"],              # the first is to come
+MAY_IMPORT |= dict.fromkeys(["adversarial", "generative", "interpret"],
                             MAY_IMPORT["training"] | MAY_IMPORT["architectures"] | {"architectures", "training"})
-MAY_IMPORT["generative"] = MAY_IMPORT["generative"] | {"data", "interpret"}         # real digits; images in waves
+MAY_IMPORT["generative"] = MAY_IMPORT["generative"] | {"data", "interpret", "weights"}       # real digits; images in waves
 MAY_IMPORT["grading"] = set(MAY_IMPORT)
 
 
