@@ -211,7 +211,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT |= dict.fromkeys(["adversarial", "generative", "interpret"],
                             MAY_IMPORT["training"] | MAY_IMPORT["architectures"] | {"architectures", "training"})
-MAY_IMPORT["generative"] = MAY_IMPORT["generative"] | {"data", "interpret", "weights"}       # real digits; images in waves
+MAY_IMPORT["generative"] = MAY_IMPORT["generative"] | {"data", "interpret", "weights"}   # digits; waves
 MAY_IMPORT["grading"] = set(MAY_IMPORT)
 
 
