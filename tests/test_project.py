@@ -12,9 +12,11 @@ import yaml
 
 from tests.paths import ROOT
 
-CHAPTERS = sorted(ROOT.glob("chapters/*/*.ipynb"))
+# Pages to look things up in. They ask no question and give the reader no turn: the form of a chapter is not theirs.
+REFERENCE = sorted(ROOT.glob("chapters/reference/*.ipynb"))
+CHAPTERS = sorted(set(ROOT.glob("chapters/*/*.ipynb")) - set(REFERENCE))
 SHEETS = sorted([*ROOT.glob("solutions/*.ipynb"), *ROOT.glob("exercises/*.ipynb")])
-NOTEBOOKS = CHAPTERS + SHEETS
+NOTEBOOKS = CHAPTERS + REFERENCE + SHEETS
 PAGES = sorted(ROOT.glob("chapters/**/*.md"))
 
 
@@ -136,7 +138,7 @@ def test_a_chapter_asserts_its_claims_and_meets_torch(path):
     assert "torch" in code and "sweep(" in code
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=ids)
+@pytest.mark.parametrize("path", CHAPTERS + REFERENCE, ids=ids)
 def test_every_static_figure_has_alt_text_caption_and_name(path):
     for number, cell in enumerate(cells(path, "code")):
         options = cell.metadata.get("mystnb", {})
@@ -181,7 +183,7 @@ def test_one_word_for_one_thing(path):
 
 def test_labels_are_unique():
     seen = {}
-    for path in CHAPTERS + PAGES:
+    for path in CHAPTERS + REFERENCE + PAGES:
         text = path.read_text()
         for label in re.findall(r":label: ([\w-]+)|\(((?:eq|fig)-[\w-]+)\)|\"name\": \"(fig-[\w-]+)\"", text):
             label = "".join(label)
@@ -192,7 +194,7 @@ def test_the_table_of_contents_holds_every_page_and_no_other():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     listed = {toc["root"]} | {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
     exercises = [path for path in SHEETS if path.parent.name == "exercises"]
-    assert listed == {str(p.relative_to(ROOT).with_suffix("")) for p in CHAPTERS + PAGES + exercises}
+    assert listed == {str(p.relative_to(ROOT).with_suffix("")) for p in CHAPTERS + REFERENCE + PAGES + exercises}
 
 
 # What each part of cnnlib may import of it, itself apart; a new part needs its line. Nobody imports the grader.

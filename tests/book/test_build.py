@@ -114,3 +114,14 @@ def test_a_warning_fails_the_build_also_the_second_time(small_book):
     for _ in range(2):
         status, log = build(small_book)
         assert status != 0 and "warnings" in log
+
+
+def test_a_page_can_show_how_long_the_notebooks_ran(small_book):
+    """Their seconds are those of nbval's run, which fills the cache: the page of the book's status shows them."""
+    write_notebook(small_book, "# Page\n\n```{nb-exec-table}\n```", "import time\ntime.sleep(1.5)")
+    status, log = build(small_book)
+    assert status == 0, log
+    rows = [[cell.get_text(strip=True) for cell in row.select("td")]
+            for row in BeautifulSoup(page(small_book), "html.parser").select("tbody tr")]
+    (name, *_, seconds, _), = rows
+    assert name == "chapters/week/page" and 1.5 <= float(seconds) < 60

@@ -79,6 +79,15 @@ def assert_buttons(soup, links, url, source):
         assert f"https://mybinder.org/v2/gh/{place}/main?urlpath=lab/tree/{source}" in links
 
 
+def test_the_status_page_has_the_seconds_of_every_notebook(site):
+    soup = BeautifulSoup((site / "chapters/reference/status.html").read_text(), "html.parser")
+    rows = [[cell.get_text(strip=True) for cell in row.select("td")] for row in soup.select("tbody tr")]
+    seconds = {row[0]: float(row[3]) for row in rows if len(row) == 5}
+    notebooks = [name.removesuffix(".html") for name in page_names()]
+    assert set(seconds) == {name for name in notebooks if (ROOT / f"{name}.ipynb").exists()}
+    assert all(0 < each < 3600 for each in seconds.values()), seconds
+
+
 def test_figures_and_equations_are_numbered(site):
     text = (site / "chapters/week1_convolution/why_convolution.html").read_text()
     assert re.search(r'caption-number">Fig\. \d', text) and re.search(r'eqno">\(1\)', text)
