@@ -57,6 +57,8 @@ def execute_notebooks():
 def configuration():
     """_config.yml, with the buttons that lead to where the course is published if that is known: → the file's path."""
     config, url = yaml.safe_load((ROOT / "_config.yml").read_text()), repository(ROOT)
+    extensions = config["sphinx"].get("local_extensions", {})            # their folders are looked for beside the file
+    extensions.update({name: str(ROOT / folder) for name, folder in extensions.items()})
     if not url:
         config.pop("repository", None)
     else:
@@ -80,7 +82,7 @@ def prune_mathjax():
 def main():
     BUILD.mkdir(exist_ok=True)
     code = fingerprint("cnnlib/**/*.py", "cnnlib/**/*.jinja", "weights/*.pt", "constraints.txt", "requirements.txt")
-    look = fingerprint("_static/**/*", "_config.yml", "_toc.yml", "references.bib", "scripts/*.py") + code
+    look = fingerprint("_static/**/*", "_ext/*.py", "_config.yml", "_toc.yml", "references.bib", "scripts/*.py") + code
     if changed(".code-stamp", code):
         shutil.rmtree(CACHE, ignore_errors=True)
     if not execute_notebooks():
