@@ -86,8 +86,8 @@ def test_every_public_name_stands_on_a_page(built):
     assert len(names) > 500
     missing = missing_names(ids, names)
     assert not missing, f"in no `automodule` of chapters/reference/api*.md: {missing}"
-    assert missing_names(ids - {"cnnlib.training.fit"}, names) == [
-        "cnnlib.training.classification.fit", "cnnlib.training.fit"]
+    assert set(missing_names(ids - {"cnnlib.training.fit"}, names)) == {
+        "cnnlib.training.classification.fit", "cnnlib.training.fit"}
     assert not missing_names({"cnnlib.training.fit"}, {"cnnlib.training.classification.fit": cnnlib.training.fit})
 
 
