@@ -15,7 +15,7 @@ from ..checks import NonNegativeNumber, Positive, PositiveNumber, Seed, checked,
 from ..modes import in_mode
 from ..tensors import Floats, Net, check_range
 
-__all__ = ["fgsm", "margin", "pgd", "project", "random_start", "robust_accuracy"]
+__all__ = ["carlini_wagner", "fgsm", "margin", "pgd", "project", "random_start", "robust_accuracy"]
 
 Norm = Literal["inf", "2"]
 Loss = Literal["cross_entropy", "margin"]
@@ -75,6 +75,7 @@ def margin(logits: Floats, labels):
     logits: (N, classes ≥ 2).  labels: (N,) class numbers.  → (N,).  Raises TypeError or ValueError.
     """
     labels = _labels("margin", logits, labels)
+    _check_logits("margin", logits, labels)
     own = logits.gather(1, labels[:, None])[:, 0]
     return own - logits.scatter(1, labels[:, None], -math.inf).amax(1)
 
@@ -88,17 +89,25 @@ def _labels(name, images, labels):
     return labels.long()
 
 
+def _check_logits(name, logits, labels):
+    require(name, logits.ndim == 2 and logits.shape[1] > 1,
+            f"logits must be (N, classes) of at least 2 classes, got shape {tuple(logits.shape)}")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+        require(name, False, f"labels must be from 0 to {logits.shape[1] - 1}, got {labels.min()} … {labels.max()}")
+
+
 def _loss(logits, labels, loss, targeted):
     """What the attack makes large, (N,): away from the labels, or, where they are targets, towards them."""
     away = F.cross_entropy(logits, labels, reduction="none") if loss == "cross_entropy" else -margin(logits, labels)
     return -away if targeted else away
 
 
-def _gradient(net, x, labels, loss, targeted):
+def _gradient(name, net, x, labels, loss, targeted):
     """→ ∂loss/∂x of each image, the shape of x, and the logits; nothing is added to the gradients of net."""
     x = x.detach().clone().requires_grad_()
     with torch.enable_grad():
         logits = net(x)
+        _check_logits(name, logits, labels)
         slope, = torch.autograd.grad(_loss(logits, labels, loss, targeted).sum(), x)
     return slope, logits.detach()
 
@@ -125,7 +134,7 @@ def fgsm(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, targeted=False,
     """
     labels, x = _check("fgsm", net, x, labels), x.detach()
     with in_mode(net, training=False):
-        return project(x + eps * _gradient(net, x, labels, loss, targeted)[0].sign(), x, eps)
+        return project(x + eps * _gradient("fgsm", net, x, labels, loss, targeted)[0].sign(), x, eps)
 
 
 @checked
@@ -157,7 +166,7 @@ def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "in
         for restart in range(restarts):
             at = random_start(x, eps, norm, (int(seed) + restart) % 2**32) if start == "random" else x
             for _ in range(steps):
-                slope, logits = _gradient(net, at, labels, loss, targeted)
+                slope, logits = _gradient("pgd", net, at, labels, loss, targeted)
                 keep(at, logits)
                 if norm == "2":
                     step = slope / _per_image(slope.flatten(1).norm(dim=1).clamp(min=1e-12), x)
@@ -166,6 +175,55 @@ def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "in
                 at = project(at + step_size * step, x, eps, norm)
             with torch.no_grad():
                 keep(at, net(at))
+    return best
+
+
+@checked
+def carlini_wagner(net: Net, x: Floats, labels, *, confidence: NonNegativeNumber = 0, c: PositiveNumber = 1.0,
+                   searches: Positive = 5, steps: Positive = 100, lr: PositiveNumber = 0.05, targeted=False):
+    """The nearest image, by ‖·‖₂, that another class wins: no ε is given, a distance is found.
+
+    min over w  of  ‖x' − x‖₂² + c max(m(x') + κ, 0),    x' = (1 + tanh w) / 2,    m: `margin`, targeted −`margin`
+
+    tanh keeps x' in [0, 1], so that nothing needs to be clipped. c is searched for each image by itself: halfway to the
+    largest that failed where it has succeeded, else ten times larger, or halfway to the smallest that succeeded.
+    confidence: κ, by which the other class has to win.  c: where the search begins.  searches: how many c are tried.
+    steps, lr: of Adam for each c.
+    → tensor of the shape of x, of each image the nearest that was met; where none was met, the image as it came, as
+    also where it is won by another class already.
+    net, x, labels, targeted, what stays as it was and what is raised: as in `fgsm`.
+    Source: Carlini & Wagner (2017).
+    """
+    labels, x = _check("carlini_wagner", net, x, labels), x.detach()
+    begin = torch.atanh((2 * x - 1) * (1 - 1e-3))              # where tanh still has a slope, at black and white too
+    best, nearest = x.clone(), torch.full_like(x.flatten(1)[:, 0], math.inf)
+    low, high, c = torch.zeros_like(nearest), torch.full_like(nearest, math.inf), torch.full_like(nearest, float(c))
+    sign = -1 if targeted else 1
+
+    def look(at):
+        """Margin, square of the distance, and whether the image is one that was looked for."""
+        logits = net(at)
+        _check_logits("carlini_wagner", logits, labels)
+        m = sign * margin(logits, labels)
+        return m, (at - x).square().flatten(1).sum(1), (m < 0) & (m <= -confidence)
+
+    with in_mode(net, training=False), torch.enable_grad():
+        nearest[look(x)[2]] = 0
+        for _ in range(searches):
+            w = begin.clone().requires_grad_()
+            adam, met = torch.optim.Adam([w], lr), torch.zeros_like(nearest, dtype=torch.bool)
+            for step in range(steps + 1):
+                at = (1 + torch.tanh(w)) / 2
+                m, square, found = look(at)
+                met |= found
+                better = found & (square.detach() < nearest)
+                nearest = torch.where(better, square.detach(), nearest)
+                best = torch.where(_per_image(better, x), at.detach(), best)
+                if step < steps:
+                    w.grad, = torch.autograd.grad((square + c * (m + confidence).clamp(min=0)).sum(), w)
+                    adam.step()
+            high, low = torch.where(met, c, high), torch.where(met, low, c)
+            c = torch.where(high.isinf(), 10 * c, (low + high) / 2)
     return best
 
 
@@ -180,5 +238,7 @@ def robust_accuracy(net: Net, x: Floats, labels, attack=None):
     labels = _check("robust_accuracy", net, x, labels)
     with in_mode(net, training=False):
         images = x if attack is None else attack(net, x, labels)
+        require("robust_accuracy", images.shape == x.shape,
+                f"attack must return images of shape {tuple(x.shape)}, got {tuple(images.shape)}")
         with torch.no_grad():
             return float((net(images).argmax(1) == labels).double().mean())
