@@ -1,7 +1,6 @@
 """Defences: the loop against plain training and against steps by hand, both wrappers against their formulas, and each
 symptom on a network built to have it, and absent on one without."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
