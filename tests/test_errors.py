@@ -108,7 +108,7 @@ BAD = [
 ]
 
 
-FOLDERS = ("scratch", "blocks", "architectures", "training", "interpret", "generative")
+FOLDERS = ("scratch", "blocks", "architectures", "training", "interpret", "generative", "adversarial")
 PATHS = [*ROOT.glob("tests/test_*.py"),
          *(path for name in FOLDERS for path in ROOT.glob(f"tests/{name}/**/test_*.py"))]
 MODULES = [importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
