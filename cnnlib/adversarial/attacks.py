@@ -140,15 +140,16 @@ def fgsm(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, targeted=False,
 @checked
 def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "inf", steps: Positive = 20,
         step_size: PositiveNumber | None = None, start: Literal["random", "image"] = "random", restarts: Positive = 1,
-        targeted=False, loss: Loss = "cross_entropy", seed: Seed = 0):
+        keep: Literal["best", "last"] = "best", targeted=False, loss: Loss = "cross_entropy", seed: Seed = 0):
     """Many small steps up the loss, each brought back into the ball: projected gradient descent.
 
     x_{k+1} = project(x_k + α s_k),    s_k = sign g_k for "inf",  g_k / ‖g_k‖₂ for "2",    g_k = ∂L/∂x at x_k
 
     norm: of the ball of radius eps.  step_size: α; None: 2.5 ε / steps, so that every point can be reached.
     start: "random", from the ball, or "image".  restarts: how often.  seed: of the starts.
-    Of all that an image became on its ways, that is returned which has the smallest `margin` of its label, targeted the
-    largest: what crosses the boundary once is not lost by a later step.
+    keep: what is returned of each image: "best", of all that it became on its ways that with the smallest `margin` of
+    its label, targeted the largest, so that what has crossed the boundary is not lost by a later step; or "last", the
+    end of its last way, for training.
     net, x, labels, targeted, loss, what stays as it was and what is raised: as in `fgsm`.  → tensor of the shape of x.
     Source: Madry et al. (2018).
     """
@@ -156,7 +157,7 @@ def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "in
     step_size = 2.5 * eps / steps if step_size is None else step_size
     best, smallest = x, torch.full((len(x),), math.inf, dtype=x.dtype, device=x.device)
 
-    def keep(at, logits):
+    def look(at, logits):
         nonlocal best, smallest
         found = margin(logits, labels) * (-1 if targeted else 1)
         best = torch.where(_per_image(found < smallest, x), at, best)
@@ -167,15 +168,16 @@ def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "in
             at = random_start(x, eps, norm, (int(seed) + restart) % 2**32) if start == "random" else x
             for _ in range(steps):
                 slope, logits = _gradient("pgd", net, at, labels, loss, targeted)
-                keep(at, logits)
+                look(at, logits)
                 if norm == "2":
                     step = slope / _per_image(slope.flatten(1).norm(dim=1).clamp(min=1e-12), x)
                 else:
                     step = slope.sign()
                 at = project(at + step_size * step, x, eps, norm)
-            with torch.no_grad():
-                keep(at, net(at))
-    return best
+            if keep == "best":
+                with torch.no_grad():
+                    look(at, net(at))
+    return best if keep == "best" else at
 
 
 @checked

@@ -64,7 +64,8 @@ def adversarial_fit(net: Net, x, y, eps: NonNegativeNumber, *, steps: Positive =
         now = eps * min(1.0, done / (warmup * steps)) if warmup else eps
         if attack_steps and now:
             length = now * (2.5 / attack_steps if step_size is None else step_size)
-            images = pgd(net, images, labels, now, steps=attack_steps, step_size=length, seed=(seed + done) % 2**32)
+            images = pgd(net, images, labels, now, steps=attack_steps, step_size=length, keep="last",
+                         seed=(seed + done) % 2**32)
         return F.cross_entropy(net(images), labels)
 
     return train(step, (x, y), Adam(net.parameters(), lr), steps=steps, batch_size=batch_size, seed=seed,

@@ -276,3 +276,13 @@ def test_robust_accuracy_counts_all_images_and_runs_in_evaluation_mode():
     wanted = (net.eval()(images.flip(0)).argmax(1) == labels).double().mean()
     assert attacks.robust_accuracy(net.train(), images, labels, attack) == float(wanted)
     assert modes == [False] and net[1].training
+
+
+def test_the_best_of_the_ways_is_no_weaker_than_their_end():
+    set_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(15, 9), nn.Tanh(), nn.Linear(9, 4))
+    images, labels = torch.rand(30, 1, 3, 5), torch.randint(4, (30,))
+    options = {"steps": 4, "step_size": 0.3, "seed": 1}
+    best, last = (attacks.pgd(net, images, labels, 0.2, keep=keep, **options) for keep in ("best", "last"))
+    assert (attacks.margin(net(best), labels) <= attacks.margin(net(last), labels)).all()
+    assert not torch.equal(best, last) and (last - images).abs().max() <= 0.2 + 1e-6
