@@ -135,7 +135,8 @@ def test_a_proof_that_was_taken_out_is_told(errata, code):
 # ---- where networks are used
 
 HEADS = "| use | what does it | built in |", "| block | used by | built in |"
-GROUPS = ["Vision tasks", "Medicine", "Driving", "Audio, text and sequences", "Generation", "Science and others"]
+GROUPS = ["Vision tasks", "Medicine", "Driving", "Audio, text and sequences", "Generation",
+          "Attacks, and safety against them", "Science and others"]
 # What lecture notes name as uses, as users and as parts; each is to stand in a row, beside the links.
 NAMED = """
     detection; segmentation; diagnosis; face; street; caption; super-resolution; inpainting; style transfer;
