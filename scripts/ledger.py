@@ -132,7 +132,7 @@ def ledger(root=ROOT):
 FRONT = """\
 # All formulas
 
-Every displayed equation of the course, in the order of the pages. Below each stand its number on its page, the section
+Every displayed equation of the course, in the order of the pages. Below each stand its number in the book, the section
 that explains it, and what executes it: a cell that computes both sides, or that computes by the equation and asserts
 the result against something independent. A definition is executed where what it defines is computed and something is
 asserted about it, an exercise's equation by the check of its folded answer. A test counts that none is left out.
