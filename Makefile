@@ -7,7 +7,7 @@ SUBMISSIONS ?= $(CLASS)
 WEEK ?= 1
 OUT ?= $(SUBMISSIONS:/=)-grades
 
-.PHONY: help book serve lab exercises weights grade test tools test-nbgrader bench bench-architectures bench-grading lock clean
+.PHONY: help book serve lab exercises formulas weights grade test tools test-nbgrader bench bench-architectures bench-grading lock clean
 
 help:
 	@echo "make book        run the notebooks with nbval and build the book (open _build/html/index.html)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lab         open JupyterLab on an exercise sheet  (WEEK=2 for that of another week)"
 	@echo "make grade       mark a class  (SUBMISSIONS=folder OUT=folder; without them a small class of samples)"
 	@echo "make exercises   write each question into the sheets, the solutions, the chapters and the page of all questions"
+	@echo "make formulas    write the page of all formulas, and name each that has no label or that nothing executes"
 	@echo "make weights     train the course's own weights anew, from seeds, into weights/  (NAMES=\"…\" for some of them)"
 	@echo "make serve       serve the built book on this machine"
 	@echo "make bench       time the NumPy code against PyTorch; make bench-grading: the grader against nbgrader"
@@ -40,6 +41,9 @@ lab: $(STAMP)
 
 exercises: $(STAMP)
 	$(BIN)/python -m cnnlib.grading exercises
+
+formulas: $(STAMP)
+	$(BIN)/python scripts/ledger.py
 
 weights: $(STAMP)
 	$(BIN)/python scripts/make_weights.py $(NAMES)

@@ -14,6 +14,7 @@ from cnnlib.grading.text import METADATA
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKED = "nbval-check-output"
+KEPT = ("tags", "mystnb", "nbgrader", "jupyter", "equations")          # of the metadata of code cells
 
 
 def cleaned(notebook):
@@ -26,8 +27,7 @@ def cleaned(notebook):
         cell.execution_count = 1 if checked else None        # nbval refuses outputs of a cell that has no number
         if not checked:
             cell.outputs = []
-        kept = {key: value for key, value in cell.metadata.items() if key in ("tags", "mystnb", "nbgrader", "jupyter")}
-        cell.metadata = nbformat.from_dict(kept)
+        cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key in KEPT})
     return notebook
 
 

@@ -5,6 +5,7 @@ The words and the answer stand once, in `questions/`; `make exercises` writes th
 
 import ast
 import inspect
+import re
 import textwrap
 
 import nbformat
@@ -109,11 +110,22 @@ numbers without running the thing itself, *mend* a function that is wrong, *desi
 property and is judged by that property alone. Hints are folded: open one when you are stuck."""
 
 
+def _with_labels(text, label):
+    """The text with labels at its display equations, `label`, `label-2`, …  → it, and the labels"""
+    labels = [f"{label}-{number}" if number > 1 else label for number in range(1, text.count("$$") // 2 + 1)]
+    rest = iter(labels)
+    return re.sub(r"\$\$.*?\$\$", lambda match: f"{match[0]} ({next(rest)})", text, flags=re.DOTALL), labels
+
+
 def exercise_cells(question):
-    """A question in its chapter: words, hints, stub and check; then the answer, folded.  → list of cells"""
+    """A question in its chapter: words, hints, stub and check; then the answer, folded.  → list of cells
+
+    An equation of the words gets a label, and the check of the answer says that it executes it (scripts/ledger.py).
+    """
     label = label_of(question)
+    asked, equations = _with_labels(words(question), f"eq-{label}")
     hints = _hints(question, "~~~{{dropdown}} {symptom}\n{hint}\n~~~")
-    start = f"```{{exercise-start}} {question.title}\n:label: {label}\n```\n\n{words(question)}\n\n{hints}".strip()
+    start = f"```{{exercise-start}} {question.title}\n:label: {label}\n```\n\n{asked}\n\n{hints}".strip()
     run = f"check({question.name})"
     hidden = {"jupyter": {"source_hidden": True}}
     return [
@@ -121,7 +133,8 @@ def exercise_cells(question):
         _code(run, f"{label}-check", tags=["exercise"]), _markdown("```{exercise-end}\n```", f"{label}-end"),
         _markdown(f"```{{solution-start}} {label}\n:class: dropdown\n```", f"{label}-answer-start"),
         _code(answer(question), f"{label}-answer", tags=["solution"], **hidden),
-        _code(run, f"{label}-answer-check", tags=["solution"], **hidden),
+        _code(run, f"{label}-answer-check", tags=["solution"], **hidden,
+              **({"equations": equations} if equations else {})),
         _markdown("```{solution-end}\n```", f"{label}-answer-end"),
     ]
 
