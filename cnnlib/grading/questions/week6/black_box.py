@@ -292,7 +292,7 @@ def kept_gain(g, n):
     for one in g.ravel():
         variance = (np.sum(g ** 2) + one ** 2) / n
         z = abs(one) / np.sqrt(variance)
-        total += abs(one) * math.erf(z / np.sqrt(2))        # P(right) − P(wrong)
+        total += abs(one) * math.erf(z / np.sqrt(2))    # P(right) − P(wrong)
     return total / np.sum(np.abs(g))
 
 
@@ -472,7 +472,7 @@ search = Question(
               hint="Where two squares lie on each other, how far from x can a pixel be? What becomes of a proposal "
                    "that is worse? Which queries are counted?")
 def _(weight, x, label, eps, squares, signs):
-    """(K, H, W), (H, W), int, a number, n times (int, int, int), (n,)  →  (H W + 1,)"""
+    """(K, H, W), (H, W), int, number, n × (int, int, int), (n,)  →  (H W + 1,)"""
     def margin(image):
         logits = np.tensordot(weight, image, 2)
         return logits[label] - np.max(np.delete(logits, label))
@@ -493,7 +493,7 @@ def _(weight, x, label, eps, squares, signs):
 
 @search.solution
 def square_search(weight, x, label, eps, squares, signs):
-    """(K, H, W), (H, W), int, a number, n times (int, int, int), (n,)  →  (H W + 1,)"""
+    """(K, H, W), (H, W), int, number, n × (int, int, int), (n,)  →  (H W + 1,)"""
     def margin(image):
         logits = np.tensordot(weight, image, 2)
         return logits[label] - np.max(np.delete(logits, label))
