@@ -79,8 +79,8 @@ def smoothed_predict(net: Net, x: Floats, sigma: PositiveNumber, n: Positive = 1
     Of the two classes with most votes, k₁ ≥ k₂: the first, if a two-sided test of k₁ of k₁ + k₂ against ½ has p ≤ α.
     Then another class than that of g is returned with a probability of at most α.
 
-    net, x, sigma, n, seed, batch_size, what stays as it was and what is raised: as in `noise_votes`.
-    → int64 tensor (N,).  Source: PREDICT of Cohen, Rosenfeld & Kolter (2019).
+    net, x, sigma, n, seed, batch_size, and what stays as it was: as in `noise_votes`.  → int64 tensor (N,).
+    Raises TypeError or ValueError naming the argument.  Source: PREDICT of Cohen, Rosenfeld & Kolter (2019).
     """
     votes, classes = noise_votes(net, x, sigma, n, seed=seed, batch_size=batch_size).topk(2, dim=1)
     sure = [binomtest(a, a + b).pvalue <= alpha for a, b in votes.tolist()]
@@ -98,8 +98,8 @@ def certify(net: Net, x: Floats, sigma: PositiveNumber, n: Positive = 1000, alph
 
     It is wrong, that is, g has another class at some image nearer than R, with a probability of at most α for each.
 
-    net, x, sigma, batch_size, what stays as it was and what is raised: as in `noise_votes`.  seed: of all noise.
-    → classes, int64 tensor (N,), and radii, float64 tensor (N,).
+    net, x, sigma, batch_size, and what stays as it was: as in `noise_votes`.  seed: of all noise.
+    → classes, int64 tensor (N,), and radii, float64 tensor (N,).  Raises TypeError or ValueError naming the argument.
     Source: CERTIFY of Cohen, Rosenfeld & Kolter (2019).
     """
     streams = np.random.SeedSequence(int(seed)).generate_state(2)
@@ -126,6 +126,7 @@ def certified_accuracy(classes, radii: Floats, labels, at: NonNegativeNumber = 0
 
 # ---- something to attack ---------------------------------------------------------------------------------------------
 
+@checked
 class SmoothedNet(torch.nn.Module):
     """The smoothed classifier as a network with gradients: log of the mean of softmax over n fixed draws of the noise.
 
@@ -136,7 +137,6 @@ class SmoothedNet(torch.nn.Module):
     Raises TypeError or ValueError naming the argument.  Source: Salman et al. (2019).
     """
 
-    @checked
     def __init__(self, net: Net, shape: tuple, sigma: PositiveNumber, n: Positive = 32, seed: Seed = 0):
         super().__init__()
         self.net = net
