@@ -177,8 +177,8 @@ INTERNAL = {"cnnlib.grading.question", "cnnlib.grading.check", "cnnlib.grading.q
             # the questions, and what a test of theirs would find wrong
             *(module.name for module in pkgutil.walk_packages(questions.__path__, f"{questions.__name__}.")),
             # the grader refuses nothing that is handed in: tests/grading gives it what is wrong, and worse
-            *(f"cnnlib.grading.{name}" for name in ("general", "gradescope", "marking", "names", "submission", "text",
-                                                    "verdict")),
+            *(f"cnnlib.grading.{name}" for name in ("general", "gradescope", "index", "marking", "names", "submission",
+                                                    "text", "verdict")),
             *(f"cnnlib.grading.sandbox.{name}" for name in ("bubblewrap", "errors", "files", "inside", "process",
                                                             "seccomp", "trusting")),
             *(f"cnnlib.grading.batch.{name}" for name in ("attempt", "cluster", "commands", "pool", "progress",

@@ -150,8 +150,8 @@ def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "in
     keep: what is returned of each image: "best", of all that it became on its ways that with the smallest `margin` of
     its label, targeted the largest, so that what has crossed the boundary is not lost by a later step; or "last", the
     end of its last way, for training.
-    net, x, labels, targeted, loss, what stays as it was and what is raised: as in `fgsm`.  → tensor of the shape of x.
-    Source: Madry et al. (2018).
+    net, x, labels, targeted, loss and what stays as it was: as in `fgsm`.  → tensor of the shape of x.
+    Raises TypeError or ValueError naming the argument.  Source: Madry et al. (2018).
     """
     labels, x = _check("pgd", net, x, labels), x.detach()
     step_size = 2.5 * eps / steps if step_size is None else step_size
@@ -193,8 +193,8 @@ def carlini_wagner(net: Net, x: Floats, labels, *, confidence: NonNegativeNumber
     steps, lr: of Adam for each c.
     → tensor of the shape of x, of each image the nearest that was met; where none was met, the image as it came, as
     also where it is won by another class already.
-    net, x, labels, targeted, what stays as it was and what is raised: as in `fgsm`.
-    Source: Carlini & Wagner (2017).
+    net, x, labels, targeted and what stays as it was: as in `fgsm`.
+    Raises TypeError or ValueError naming the argument.  Source: Carlini & Wagner (2017).
     """
     labels, x = _check("carlini_wagner", net, x, labels), x.detach()
     begin = torch.atanh((2 * x - 1) * (1 - 1e-3))              # where tanh still has a slope, at black and white too

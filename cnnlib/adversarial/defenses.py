@@ -8,7 +8,7 @@ from torch.optim import Adam
 
 from ..checks import NonNegative, NonNegativeNumber, Positive, PositiveNumber, Seed, Share, checked, require
 from ..modes import in_mode
-from ..tensors import Floats, Net, check_input, check_range, describe
+from ..tensors import Floats, Net, check_floats, check_input, check_range, describe
 from ..training import one_cycle, train
 from ..training.loop import Function
 from .attacks import fgsm, margin, pgd
@@ -19,6 +19,7 @@ __all__ = ["BPDA", "EOT", "StridedCNN", "adversarial_fit", "masking_symptoms"]
 
 # ---- adversarial training --------------------------------------------------------------------------------------------
 
+@checked
 class StridedCNN(nn.Sequential):
     """Digits (N, 1, 28, 28) in [0, 1] → logits (N, 10): three convolutions of stride 2, one dense layer, no norm.
 
@@ -26,7 +27,6 @@ class StridedCNN(nn.Sequential):
     Raises TypeError or ValueError naming the argument.
     """
 
-    @checked
     def __init__(self, width: Positive = 16):
         layers, before = [], 1
         for channels in (width, 2 * width, 4 * width):
@@ -101,7 +101,8 @@ class BPDA(nn.Module):
         super().__init__()
         self.transform = transform
 
-    def forward(self, x: Floats):
+    def forward(self, x):
+        check_floats(self, x=x)
         with torch.no_grad():
             new = self.transform(x)
         require(self, isinstance(new, torch.Tensor) and new.shape == x.shape,

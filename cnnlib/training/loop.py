@@ -18,7 +18,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from ..checks import Positive, PositiveNumber, Seed, Share, check_positive, check_type, checked, kind, require
+from ..checks import Positive, PositiveNumber, Seed, Share, called, check_positive, check_type, checked, kind, require
 from ..tensors import Net, describe_shape
 from .schedules import Optimizer
 
@@ -30,7 +30,7 @@ COLUMNS = ("epoch", "step", "lr", "loss", "gradient_norm")               # of th
 def _check_function(name, /, **values):
     for argument, value in values.items():
         if not callable(value):
-            raise TypeError(f"{name}: {argument} must be a function, got {value!r}")
+            raise TypeError(f"{called(name)}: {argument} must be a function, got {value!r}")
 
 
 Function = kind(object, _check_function)

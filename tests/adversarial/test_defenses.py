@@ -41,7 +41,7 @@ BAD = [
     (adversarial_fit, (honest, x, y, 0.1), {"attack_steps": -1}, "attack_steps must be at least 0, got -1"),
     (adversarial_fit, (honest, x, y, 0.1), {"step_size": 0}, "step_size must be a number above 0, got 0"),
     (adversarial_fit, (honest, x, y, 0.1), {"warmup": 1.5}, "warmup must be from 0 to 1, got 1.5"),
-    (adversarial_fit, (honest, x, y[:5], 0.1), {}, r"must have the same length"),
+    (adversarial_fit, (honest, x, y[:5], 0.1), {}, "data must have one length of at least 1"),
     (adversarial_fit, (honest, 2 * x, y, 0.1), {}, r"x must lie in \[0, 1\]"),
     (BPDA, (3,), {}, "BPDA: transform must be"),
     (BPDA(quantize), ([1.0],), {}, "x must be a tensor of floats, got list"),
