@@ -32,10 +32,12 @@ estimate = Question(
         holds the $u_i$, `above` (n,) the answers $f(x + \sigma u_i)$, `below` (n,) the answers $f(x - \sigma u_i)$.
         Return (C, H, W),
 
-        $$\begin{aligned}
-\hat g = \frac{1}{2 \sigma n} \sum_{i=1}^{n} \big[&f(x + \sigma u_i) \\
-&- f(x - \sigma u_i)\big]\, u_i .
-\end{aligned}$$
+        $$
+        \begin{aligned}
+        \hat g = \frac{1}{2 \sigma n} \sum_{i=1}^{n} \big[&f(x + \sigma u_i) \\
+        &- f(x - \sigma u_i)\big]\, u_i .
+        \end{aligned}
+        $$
     """,
     hints={
         "The shapes do not fit": "Each difference multiplies a whole image: `difference[:, None, None, None] * noise`.",
