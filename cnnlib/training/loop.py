@@ -22,7 +22,7 @@ from ..checks import Positive, PositiveNumber, Seed, Share, called, check_positi
 from ..tensors import Net, describe_shape
 from .schedules import Optimizer
 
-__all__ = ["EMA", "History", "batches", "set_seed", "train"]
+__all__ = ["EMA", "History", "batches", "device", "set_seed", "train"]
 
 COLUMNS = ("epoch", "step", "lr", "loss", "gradient_norm")               # of the history; no loss may have such a name
 
@@ -106,6 +106,14 @@ def batches(*arrays, batch_size=64, generator=None):
     tensors = _tensors("batches", "arrays", arrays)
     order = torch.randperm(len(tensors[0]), generator=generator)
     return (_take(tensors, rows) for rows in order.split(int(batch_size)))
+
+
+def device():
+    """Where to train: torch.device("cuda"), a GPU, if torch finds one, else the CPU.
+
+    Move network and data there:  net.to(device()). (Not to Apple's "mps", which has no float64.)
+    """
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class History:

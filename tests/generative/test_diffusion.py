@@ -2,6 +2,7 @@
 
 import math
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,7 @@ from cnnlib.generative import (
     sampling_times,
 )
 from cnnlib.training import set_seed
+from tests.paths import ROOT
 
 ALPHA_BAR = linear_schedule(10, 0.1, 0.4)
 IMAGES = torch.zeros(3, 1, 8, 12)
@@ -262,3 +264,15 @@ BAD = [
     (noise_loss, (NET, X, torch.zeros(2).long(), ALPHA_BAR), {"drop": 1.5}, "noise_loss: drop must be from 0 to 1"),
     (noise_loss, (NET, X.byte(), torch.zeros(2).long(), ALPHA_BAR), {}, "images must be a tensor of floats"),
 ]
+
+
+def test_the_dial_of_the_page_makes_the_larger_digits():
+    page = nbformat.read(ROOT / "chapters" / "week5_generative" / "diffusion.ipynb", 4)
+    names = {"loss": {}}
+    for begins, ends in (("import ", None), ("class LinearFilter", None),
+                         ("@torch.no_grad()\ndef loss_of", "\nnoise = "), ("presets = ", "\nassert loss[")):
+        cell, = [cell.source for cell in page.cells if cell.source.startswith(begins)]
+        cell = cell.split(ends)[0] if ends else cell
+        exec(cell.replace('presets["page"]', 'presets["long"] | {"steps": 2, "widths": (8, 16)}'), names)
+    assert names["images"].shape == (4000, 1, 28, 28) and len(names["history"]) == 2
+    assert names["small"].stem[1].out_channels == 8 and 0 < names["loss"]["half a minute"] < 2

@@ -15,7 +15,7 @@ from cnnlib.losses import detection_loss
 from cnnlib.modes import in_mode
 from cnnlib.scratch import lenet
 from cnnlib.testing import assert_close
-from cnnlib.training import EMA, History, accuracy, batches, fit, one_cycle, train
+from cnnlib.training import EMA, History, accuracy, batches, device, fit, one_cycle, train
 
 x, y = torch.linspace(-1, 1, 18).reshape(9, 2).double(), torch.arange(9) % 3
 
@@ -185,6 +185,12 @@ def test_batches_hold_every_row_once_in_an_order_of_the_generator():
     assert torch.equal(torch.cat(seen), torch.cat([first, second]))      # the order of `train`
     for rows, numbers in batches(x, torch.arange(9)):
         assert torch.equal(rows, x[numbers])
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_the_device_is_a_gpu_where_torch_finds_one(monkeypatch, found):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
+    assert device() == torch.device("cuda" if found else "cpu")
 
 
 def test_the_bar_ends_when_the_training_breaks_off(capsys):
