@@ -113,7 +113,7 @@ def stylegan():
 
 
 def robust_digits():
-    """The page's network against PGD at ε = 0.3, trained three times as long."""
+    """The page's network against PGD at ε = 0.3, trained six times as long."""
     (x, y), (x_test, y_test) = data.digits()
     training.set_seed(SEED)
     net = StridedCNN()

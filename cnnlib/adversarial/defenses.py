@@ -23,7 +23,7 @@ __all__ = ["BPDA", "EOT", "StridedCNN", "adversarial_fit", "masking_symptoms"]
 class StridedCNN(nn.Sequential):
     """Digits (N, 1, 28, 28) in [0, 1] → logits (N, 10): three convolutions of stride 2, one dense layer, no norm.
 
-    width: channels of the first; the others have twice and four times as many.  33,706 parameters at width 16.
+    width: channels of the first; the others have twice and four times as many.  33,546 parameters at width 16.
     Raises TypeError or ValueError naming the argument.
     """
 
@@ -115,6 +115,9 @@ class EOT(nn.Module):
     """A network behind a random transform, by its mean over several draws: expectation over transformation.
 
     logits(x) = 1/n Σ_i net(t_i(x)),  t_1 … t_n drawn anew at each call;  the gradient goes through every t_i
+
+    For a loss that is linear in the logits, as the margin where the runner-up is fixed, its gradient is the mean of the
+    gradients; for cross-entropy, the loss of the mean logits is another objective than the mean loss.
 
     net: (N, …) → logits.  transform: transform(x, chance) → images, where chance is a torch.Generator.
     draws: n; with 1 it is the defence itself, which draws once.  seed: of the draws.

@@ -145,3 +145,9 @@ def test_mode_and_gradients_as_found_and_the_same_again(run, training):
     assert torch.equal(first, run(model)) and torch.equal(before, torch.get_rng_state())
     assert model.training == training and (model[3].weight.grad == 1).all()
     assert model[1].num_batches_tracked == 0
+
+
+def test_the_votes_that_choose_do_not_count():
+    plane = Plane(torch.tensor([1.0, 0.0]), 0.0)                         # images on it: both classes have half
+    _, found = cert.certify(plane, torch.zeros(200, 2), 0.5, 100, 0.5, n_select=100, seed=1)
+    assert 0.3 < (found > 0).double().mean() < 0.65

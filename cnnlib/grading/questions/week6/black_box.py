@@ -131,16 +131,22 @@ def _within(right, fooled, queries, budgets):
     return done.sum(1) / right.sum()
 
 
-def _within_cases(rng):
-    """Flags of 0 and 1; wrong ones after one query, fooled ones within the budget, the others at its end."""
+def _within_cases(rng, turn):
+    """Flags of 0 and 1; wrong ones after one query, fooled ones within the budget, the others at its end.
+
+    On odd turns one is fooled by the very last query, so that `fooled` must be read.
+    """
     while True:
         n, most = int(rng.integers(9, 14)), int(rng.integers(20, 60))
         right = rng.integers(0, 4, n) > 0
         fooled = (rng.integers(0, 3, n) > 0) | ~right
         queries = np.where(right, np.where(fooled, rng.integers(2, most, n), most), 1)
+        won = np.flatnonzero(right & fooled)
+        if turn % 2 and len(won):
+            queries[rng.choice(won)] = most
         done = np.sort(queries[right & fooled])
         if 3 <= right.sum() < n - 1 and 2 <= len(done) < right.sum() and len(set(done)) > 1:
-            budgets = np.array([1, int(done[0]), int(done[-2]) + 1, int(done[-1]), most, most + 5])
+            budgets = rng.permutation([1, int(done[0]), int(done[-2]) + 1, int(done[-1]), most, most + 5])
             return tuple(np.asarray(a, np.float64) for a in (right, fooled, queries, budgets))
 
 

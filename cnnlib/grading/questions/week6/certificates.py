@@ -128,7 +128,7 @@ def _lower_cases(rng, turn):
 lower = Question(
     "lower_bound", title="How small can it be, after these votes?", points=2,
     asks="Write `lower_bound(k, n, alpha)`: the lower bound of Clopper and Pearson for a probability.",
-    reference=_lower, cases=_lower_cases, minutes=20, level=2, practice=True,
+    reference=_lower, cases=_lower_cases, tolerance=1e-5, minutes=20, level=2, practice=True,
     text=r"""
         Of `n` independent trials `k` had success. Return the $p$ at which $k$ **or more** successes have just the
         probability `alpha`,
@@ -373,11 +373,12 @@ def _(eps, height, width, sigma, alpha):
 def _share(first, votes, labels, radius, sigma, alpha, choose=lambda first, votes: first.argmax(),
            bound=lambda p, n, alpha: p - np.sqrt(np.log(1 / alpha) / (2 * n)),
            z=lambda p, sigma: sigma * NORMAL.inv_cdf(p), of=lambda right, sure: right.mean(), abstain=False,
-           any_label=False, enough=lambda r, radius: r >= radius):
+           any_label=False, enough=lambda r, radius: r >= radius, count=lambda first, votes: votes):
     right, sure = [], []
     for one, new, label in zip(np.asarray(first), np.asarray(votes), labels, strict=True):
-        chosen, n = choose(one, new), new.sum()
-        p = bound(new[chosen] / n, n, alpha)
+        chosen, counted = choose(one, new), count(one, new)
+        n = counted.sum()
+        p = bound(counted[chosen] / n, n, alpha)
         sure.append(p > 0.5)
         right.append(abstain if p <= 0.5 else (any_label or chosen == label)
                      and bool(enough(z(min(p, 1 - 1e-12), sigma), radius)))
@@ -389,6 +390,7 @@ _SHARE_WAYS = {
     "new": dict(choose=lambda first, votes: votes.argmax()),
     "all": dict(choose=lambda first, votes: (first + votes).argmax()),
     "point": dict(bound=lambda p, n, alpha: p),
+    "added": dict(count=lambda first, votes: first + votes),
     "kept": dict(of=lambda right, sure: right[sure].mean() if sure.any() else 0.0),
 }
 
@@ -486,6 +488,7 @@ _POINT = "k/n is above the true probability half of the time. Φ⁻¹ of the bou
 _KEPT = "An image on which the classifier abstains counts among the N, and is not right."
 _share_mistake("the votes that are counted also choose the class", _NEW, "new")
 _share_mistake("the votes that are counted also choose the class", _NEW, "all")
+_share_mistake("the first votes are counted too", _NEW, "added")
 _share_mistake("the radius is that of k/n", _POINT, "point")
 _share_mistake("the share is of those images that are answered", _KEPT, "kept")
 _share_mistake("the new votes choose, and the radius is that of k/n", _NEW, "new", "point")

@@ -26,8 +26,8 @@ margins = Question(
     minutes=10, level=1, practice=True,
     text=r"""
         The N images are the rows of `x` (N, D), and `y` (N,) says −1 or +1. The model's margin is
-        $m = y\,(w \cdot x + b)$, with `w` (D,) and the number `b`. Somebody may add to each image any $\delta$ he likes
-        (pixels have no limits here). Return (2, N): the smallest margin that he can leave, in row 0 for
+        $m = y\,(w \cdot x + b)$, with `w` (D,) and the number `b`. Any $\delta$ may be added to each image
+        (pixels have no limits here). Return (2, N): the smallest margin that can be left, in row 0 for
         $\lvert \delta_i \rvert \le \varepsilon$ in every pixel, in row 1 for $\lVert \delta \rVert_2 \le \varepsilon$.
     """,
     hints={
@@ -255,7 +255,18 @@ def _smallest(w, b, x):
     return (low + high) / 2
 
 
-def _smallest_cases(rng):
+def _refined(m, size, room, times):
+    """An iteration that is not finished: what is used up is fixed, and the rest divided again, so many times."""
+    eps = m / size.sum()
+    for _ in range(times):
+        free = room >= eps
+        if not free.any():
+            return np.inf
+        eps = (m - (size * room)[~free].sum()) / size[free].sum()
+    return eps
+
+
+def _smallest_cases(rng, turn):
     """Some pixels are used up before the answer turns, some stay at ε, and the answer can be turned."""
     while True:
         d = int(rng.integers(5, 9))
@@ -263,6 +274,8 @@ def _smallest_cases(rng):
         b = float(rng.integers(-12, 13)) / 4
         m, size, room = _room(w, b, x)
         if not 0.2 < m < 0.9 * (size * room).sum():
+            continue
+        if turn % 4 == 0 and abs(_refined(m, size, room, 2) - _refined(m, size, room, d)) < 1e-3:
             continue
         eps = _smallest(w, b, x)
         used = room < eps - 0.02
@@ -275,18 +288,18 @@ smallest = Question(
     "smallest_eps", title="Where pixels end", points=2, kind="predict",
     asks="Write `smallest_eps(w, b, x)`: the ε at which a linear model's answer begins to turn, where pixels stay in "
          "[0, 1].",
-    reference=_smallest, cases=_smallest_cases,
+    reference=_smallest, cases=_smallest_cases, tolerance=1e-5,
     minutes=25, level=3,
     text=r"""
         The model answers by the sign of $w \cdot x + b$, which is not 0. `w` and `x` are (D,), and all pixels of `x`
         lie in [0, 1], some of them on its ends. Somebody may change every pixel by up to ε, but none may leave [0, 1].
-        Predict the smallest ε for which he can bring $w \cdot x + b$ to 0. For the images given there is one. Right is
-        what is exact to six digits.
+        Predict the smallest ε that can bring $w \cdot x + b$ to 0. For the images given there is one. Right is
+        what is exact to five digits.
     """,
     hints={
         "It comes out too small": "A black pixel cannot become darker. How much can pixel i do at most, and how much "
                                   "for a given ε?",
-        "How do I solve for ε?": "What he can do grows with ε, in straight pieces. Halve an interval sixty times, or "
+        "How do I solve for ε?": "What can be done grows with ε, in straight pieces. Halve an interval sixty times, or "
                                  "go from corner to corner in the order of the pixels' rooms.",
     },
 )
