@@ -148,7 +148,7 @@ def test_assert_close_names_the_index_and_both_numbers():
 # Public, but without arguments of their own to be wrong, or checked by what they hand their arguments to.
 WITHOUT = {
     data.digits, data.imagenet_labels, digit_classifier, data.DataUnavailable, modes.in_mode, training.History,
-    figures.use_style,
+    training.device, figures.use_style,
     figures.annotate_values, figures.mark_window, Question, DepthwiseSeparable, Summary, sheet.make_sheet,
     sheet.write_exercises,
     sheet.mark_namespace, autograd.Node, autograd.no_grad, autograd.replacing, quantization.Quantized, random.generator,
