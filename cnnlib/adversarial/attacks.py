@@ -39,10 +39,10 @@ def project(x: Floats, center: Floats, eps: NonNegativeNumber, norm: Norm = "inf
         return torch.clamp(x, center - eps, center + eps).clamp(0, 1)
     delta = x - center
     length = delta.flatten(1).norm(dim=1).clamp(min=1e-12)
-    return (center + delta * per_image((eps / length).clamp(max=1), x)).clamp(0, 1)
+    return (center + delta * _per_image((eps / length).clamp(max=1), x)).clamp(0, 1)
 
 
-def per_image(values, x):
+def _per_image(values, x):
     """(N,) → (N, 1, …, 1), with as many axes as x."""
     return values.reshape(-1, *[1] * (x.ndim - 1))
 
@@ -111,7 +111,7 @@ def _gradient(name, net, x, labels, loss, targeted):
     return slope, logits.detach()
 
 
-def check_images(name, net, x, labels):
+def _check(name, net, x, labels):
     require(name, x.ndim > 1 and len(x), f"x must be (N, …) with N ≥ 1, got shape {tuple(x.shape)}")
     check_range(name, 0, 1, x=x)
     return _labels(name, x, labels)
@@ -131,7 +131,7 @@ def fgsm(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, targeted=False,
     → tensor of the shape of x.  net runs in eval mode; its mode and its gradients stay as they were.
     Raises TypeError or ValueError naming the argument.  Source: Goodfellow, Shlens & Szegedy (2015).
     """
-    labels, x = check_images("fgsm", net, x, labels), x.detach()
+    labels, x = _check("fgsm", net, x, labels), x.detach()
     with in_mode(net, training=False):
         return project(x + eps * _gradient("fgsm", net, x, labels, loss, targeted)[0].sign(), x, eps)
 
@@ -152,14 +152,14 @@ def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "in
     net, x, labels, targeted, loss and what stays as it was: as in `fgsm`.  → tensor of the shape of x.
     Raises TypeError or ValueError naming the argument.  Source: Madry et al. (2018).
     """
-    labels, x = check_images("pgd", net, x, labels), x.detach()
+    labels, x = _check("pgd", net, x, labels), x.detach()
     step_size = 2.5 * eps / steps if step_size is None else step_size
     best, smallest = x, torch.full((len(x),), math.inf, dtype=x.dtype, device=x.device)
 
     def look(at, logits):
         nonlocal best, smallest
         found = margin(logits, labels) * (-1 if targeted else 1)
-        best = torch.where(per_image(found < smallest, x), at, best)
+        best = torch.where(_per_image(found < smallest, x), at, best)
         smallest = torch.minimum(found, smallest)
 
     with in_mode(net, training=False):
@@ -169,7 +169,7 @@ def pgd(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, norm: Norm = "in
                 slope, logits = _gradient("pgd", net, at, labels, loss, targeted)
                 look(at, logits)
                 if norm == "2":
-                    step = slope / per_image(slope.flatten(1).norm(dim=1).clamp(min=1e-12), x)
+                    step = slope / _per_image(slope.flatten(1).norm(dim=1).clamp(min=1e-12), x)
                 else:
                     step = slope.sign()
                 at = project(at + step_size * step, x, eps, norm)
@@ -195,7 +195,7 @@ def carlini_wagner(net: Net, x: Floats, labels, *, confidence: NonNegativeNumber
     net, x, labels, targeted and what stays as it was: as in `fgsm`.
     Raises TypeError or ValueError naming the argument.  Source: Carlini & Wagner (2017).
     """
-    labels, x = check_images("carlini_wagner", net, x, labels), x.detach()
+    labels, x = _check("carlini_wagner", net, x, labels), x.detach()
     begin = torch.atanh((2 * x - 1) * (1 - 1e-3))              # where tanh still has a slope, at black and white too
     best, nearest = x.clone(), torch.full_like(x.flatten(1)[:, 0], math.inf)
     low, high, c = torch.zeros_like(nearest), torch.full_like(nearest, math.inf), torch.full_like(nearest, float(c))
@@ -219,7 +219,7 @@ def carlini_wagner(net: Net, x: Floats, labels, *, confidence: NonNegativeNumber
                 met |= found
                 better = found & (square.detach() < nearest)
                 nearest = torch.where(better, square.detach(), nearest)
-                best = torch.where(per_image(better, x), at.detach(), best)
+                best = torch.where(_per_image(better, x), at.detach(), best)
                 if step < steps:
                     w.grad, = torch.autograd.grad((square + c * (m + confidence).clamp(min=0)).sum(), w)
                     adam.step()
@@ -236,7 +236,7 @@ def robust_accuracy(net: Net, x: Floats, labels, attack=None):
     net runs in eval mode, and its mode and its gradients stay as they were.
     Raises TypeError or ValueError naming the argument.
     """
-    labels = check_images("robust_accuracy", net, x, labels)
+    labels = _check("robust_accuracy", net, x, labels)
     with in_mode(net, training=False):
         images = x if attack is None else attack(net, x, labels)
         require("robust_accuracy", images.shape == x.shape,

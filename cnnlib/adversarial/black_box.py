@@ -14,7 +14,7 @@ import torch
 from ..checks import NonNegative, NonNegativeNumber, Positive, PositiveNumber, Seed, Share, checked, require
 from ..modes import in_mode
 from ..tensors import Floats, Net, check_input, check_range
-from .attacks import check_images, margin, per_image, project
+from .attacks import _check, _per_image, margin, project
 
 __all__ = ["boundary_attack", "nes_attack", "nes_gradient", "square_attack"]
 
@@ -58,7 +58,7 @@ def square_attack(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, querie
     → (images of the shape of x, queries of each image (N,)).  Raises TypeError or ValueError naming the argument.
     Source: Andriushchenko, Croce, Flammarion & Hein (2020).
     """
-    labels, x = check_images("square_attack", net, x, labels), x.detach()
+    labels, x = _check("square_attack", net, x, labels), x.detach()
     check_input("square_attack", x)
     n, channels, height, width = x.shape
     chance, service = torch.Generator().manual_seed(int(seed)), _Service(net, labels)
@@ -80,7 +80,7 @@ def square_attack(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, querie
                 proposed = torch.where(square, project(x + change, x, eps), best)
                 same = (proposed == best).flatten(1).all(1)                  # the other sign, for a query of no use
                 other = torch.where(square, project(x - change, x, eps), best)
-                proposed = torch.where(per_image(same, x), other, proposed)
+                proposed = torch.where(_per_image(same, x), other, proposed)
             rows = service.right()
             if not len(rows):
                 break
@@ -115,7 +115,7 @@ def nes_gradient(f, x: Floats, noise: Floats, sigma: PositiveNumber):
             f"noise must be (n, {', '.join(map(str, x.shape))}), as x with an axis in front, got {tuple(noise.shape)}")
     total = torch.zeros_like(x)
     for u in noise:
-        total += per_image(f(x + sigma * u) - f(x - sigma * u), x) * u
+        total += _per_image(f(x + sigma * u) - f(x - sigma * u), x) * u
     return total / (2 * sigma * len(noise))
 
 
@@ -134,7 +134,7 @@ def nes_attack(net: Net, x: Floats, labels, eps: NonNegativeNumber, *, queries: 
     x: (N, …) in [0, 1].  → (images of the shape of x, queries of each image (N,)).
     Raises TypeError or ValueError naming the argument.  Source: Ilyas, Engstrom, Athalye & Lin (2018).
     """
-    labels, x = check_images("nes_attack", net, x, labels), x.detach()
+    labels, x = _check("nes_attack", net, x, labels), x.detach()
     steps = (queries - 1) // (2 * pairs + 1)
     step_size = eps / 5 if step_size is None else step_size
     chance, service = torch.Generator().manual_seed(int(seed)), _Service(net, labels)
@@ -177,7 +177,7 @@ def boundary_attack(net: Net, x: Floats, labels, start: Floats, *, queries: Posi
     → (images of the shape of x, no farther from it than the start in the "2" norm; queries of each image (N,)).
     Raises TypeError or ValueError naming the argument.  Source: a simple form of Brendel, Rauber & Bethge (2018).
     """
-    labels, x = check_images("boundary_attack", net, x, labels), x.detach()
+    labels, x = _check("boundary_attack", net, x, labels), x.detach()
     require("boundary_attack", start.shape == x.shape,
             f"start must have the shape of x, {tuple(x.shape)}, got {tuple(start.shape)}")
     check_range("boundary_attack", 0, 1, start=start)
@@ -200,7 +200,7 @@ def boundary_attack(net: Net, x: Floats, labels, start: Floats, *, queries: Posi
             if query == 1:
                 proposed = start[rows].clone()
             elif query < 2 + halvings:
-                proposed = here + per_image(middle, x) * (start[rows] - here)
+                proposed = here + _per_image(middle, x) * (start[rows] - here)
             else:
                 proposed = _aside(here, at[rows], noise[rows], s)
             service.margins(proposed, rows)
@@ -221,7 +221,7 @@ def _aside(x, at, noise, scale):
     """Proposals: at turned about x by random directions, and somewhat nearer to it."""
     delta = at - x
     radius = delta.flatten(1).norm(dim=1)
-    eta = noise / per_image(noise.flatten(1).norm(dim=1), x)
-    turned = delta + per_image(scale * radius, x) * eta
+    eta = noise / _per_image(noise.flatten(1).norm(dim=1), x)
+    turned = delta + _per_image(scale * radius, x) * eta
     length = turned.flatten(1).norm(dim=1).clamp(min=1e-12)
-    return (x + turned * per_image((1 - scale**2 / 2).clamp(min=0.5) * radius / length, x)).clamp(0, 1)
+    return (x + turned * _per_image((1 - scale**2 / 2).clamp(min=0.5) * radius / length, x)).clamp(0, 1)
