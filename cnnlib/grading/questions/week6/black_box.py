@@ -483,7 +483,7 @@ search = Question(
               hint="Where two squares lie on each other, how far from x can a pixel be? What becomes of a proposal "
                    "that is worse? Which queries are counted?")
 def _(weight, x, label, eps, squares, signs):
-    """(K, H, W), (H, W), int, number, n × (int, int, int), (n,)  →  (H W + 1,)"""
+    """(K, H, W), (H, W), int, number, n × (3 ints), (n,)  →  (H W + 1,)"""
     def margin(image):
         logits = np.tensordot(weight, image, 2)
         return logits[label] - np.max(np.delete(logits, label))
@@ -504,7 +504,7 @@ def _(weight, x, label, eps, squares, signs):
 
 @search.solution
 def square_search(weight, x, label, eps, squares, signs):
-    """(K, H, W), (H, W), int, number, n × (int, int, int), (n,)  →  (H W + 1,)"""
+    """(K, H, W), (H, W), int, number, n × (3 ints), (n,)  →  (H W + 1,)"""
     def margin(image):
         logits = np.tensordot(weight, image, 2)
         return logits[label] - np.max(np.delete(logits, label))
