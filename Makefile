@@ -75,9 +75,9 @@ _build/torchattacks/.installed: Makefile $(STAMP)
 # make book has run with nbval each notebook of the book that was not as it was; here come the solutions, the code and the
 # built pages. One thread each, or they fight for the cores.
 # loadscope: a file goes to one core as a whole, since the cells of a notebook need their kernel and the pages their
-# browser. The files with most tests come first, so that a long one (test_operations.py) keeps nobody waiting at the end.
+# browser. tests/conftest.py says in which order.
 test: book tools _build/nbgrader/.installed _build/torchattacks/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax -rs tests solutions
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder --nbval-lax -rs tests solutions
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/scratch.py

@@ -6,6 +6,7 @@ HYPOTHESIS_PROFILE=anew draws others, once a week (.github/workflows/newest.yml)
 
 import os
 import random
+from collections import Counter
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):      # read when NumPy is imported
     os.environ.setdefault(variable, "1")
@@ -29,6 +30,15 @@ if PROFILE == "same" and hasattr(providers, "_get_local_constants"):
     # Hypothesis also draws the constants in whatever of our modules is imported by then, and has no setting for it: a
     # test alone drew other cases than the same test among all, or behind others.
     providers._get_local_constants = providers.Constants
+
+
+def pytest_collection_modifyitems(items):
+    """A file goes to one core as a whole: so that none is left alone at the end, the long ones come first.
+
+    Those are the files of many tests, and one of few, which starts nbgrader for each (eight minutes).
+    """
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.name != "test_nbgrader.py", -tests[item.path]))
 
 
 @pytest.fixture(autouse=True)
