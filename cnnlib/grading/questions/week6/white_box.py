@@ -246,13 +246,16 @@ def _room(w, b, x):
     return abs(m), np.abs(w), np.where(np.sign(m) * w > 0, x, 1 - x)
 
 
-def _smallest(w, b, x):
-    m, size, room = _room(*(np.asarray(a, np.float64) for a in (w, b, x)))
-    low, high = 0.0, 1.0
+def _solve(m, size, room):
+    high, low = 1.0, 0.0
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if (size * np.minimum(room, middle)).sum() < m else (low, middle)
-    return (low + high) / 2
+    return high
+
+
+def _smallest(w, b, x):
+    return _solve(*_room(*(np.asarray(a, np.float64) for a in (w, b, x))))
 
 
 def _refined(m, size, room, times):
@@ -323,14 +326,6 @@ def smallest_eps(w, b, x):
 def _smallest_mistake(name, hint, answer):
     smallest.mistake(name, hint=hint)(lambda w, b, x: answer(
         np.asarray(w, np.float64), float(b), np.asarray(x, np.float64)))
-
-
-def _solve(m, size, room):
-    high, low = 1.0, 0.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if (size * np.minimum(room, middle)).sum() < m else (low, middle)
-    return high
 
 
 _ROOM = "Which way a pixel goes depends on the sign of w_i and of the answer: down it has x_i, up 1 − x_i."
